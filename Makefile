@@ -1,0 +1,65 @@
+# What can be done here. Everything that takes more than a line is in the testbed (e2e/).
+
+TESTBED = cargo run -q -p e2e --bin testbed --
+
+.PHONY: help demo env down distclean check test e2e e2e-full bench image generate run
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## From nothing to a finished workflow. PROFILE=ha, NODES=1|2|3, CONTEXT=name of a cluster of yours (REGISTRY=, IMAGE_LOAD=)
+	@$(TESTBED) demo $(if $(PROFILE),--profile $(PROFILE)) $(if $(NODES),--nodes $(NODES)) $(if $(CONTEXT),--context $(CONTEXT)) \
+	  $(if $(CONTEXT),$(if $(REGISTRY),--registry $(REGISTRY)) $(if $(IMAGE_LOAD),--image-load $(IMAGE_LOAD)))
+
+env: ## Print exports for the shell: eval "$(make -s env)"
+	@$(TESTBED) env
+
+down: ## Take the testbed down; nothing stays but the caches
+	@$(TESTBED) down
+
+distclean: ## Take it down and remove the caches
+	@$(TESTBED) distclean
+	cargo clean
+
+check: ## Format, lints and the tests that need no cluster
+	cargo fmt --all --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+	cargo test -q -p temporal-operator
+	cargo test -q -p e2e --lib --bins
+
+test: check ## Everything, the scenarios in their short form
+	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
+	@$(TESTBED) images demo
+	@$(MAKE) --no-print-directory scenarios MODE=short
+
+e2e: ## Some scenarios, on the testbed that is up: SCENARIO=part of their names
+	@$(MAKE) --no-print-directory scenarios MODE=short
+
+e2e-full: ## All scenarios in their long form
+	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
+	@$(TESTBED) images demo
+	@$(MAKE) --no-print-directory scenarios MODE=full
+
+THREADS = 4
+
+.PHONY: scenarios
+scenarios:
+ifneq ($(wildcard e2e/tests/*.rs),)
+	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test -q -p e2e --test '*' -- $(SCENARIO) --test-threads=$(THREADS)
+else
+	@echo "there are no scenarios in e2e/tests"
+endif
+
+bench: ## Many clusters at once, on nodes that kwok makes up
+	@$(TESTBED) up
+	@$(TESTBED) build kwok
+	TEMPORAL_OPERATOR_E2E=full cargo test -q -p e2e --test bench -- --ignored --nocapture
+
+image: ## Make the operator's image and load it into the testbed, if that is up
+	@$(TESTBED) images operator
+
+generate: ## Write all generated files anew
+	cargo run -q -- generate
+
+run: ## Run the operator here, against the current context
+	cargo run -- run

@@ -1,0 +1,23 @@
+//! The cluster: its network, certificates, configuration and daemons, and their end.
+
+mod cgroup;
+mod config;
+mod daemon;
+mod down;
+mod network;
+mod pki;
+mod state;
+mod up;
+
+pub use down::down;
+pub use network::{cut, join, must_exist};
+pub use state::State;
+pub use up::up;
+
+use crate::command::Cmd;
+use crate::layout::Layout;
+
+/// kubectl on the testbed's cluster, as its administrator.
+pub fn kubectl(layout: &Layout) -> Cmd {
+    Cmd::new(layout.kubernetes("kubectl")).env("KUBECONFIG", layout.kubeconfig())
+}

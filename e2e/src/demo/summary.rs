@@ -1,0 +1,95 @@
+//! What there is at the end, and how to use it.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+
+use super::temporal::Hello;
+use super::{Kube, Profile};
+use crate::cluster::State;
+use crate::command::put;
+use crate::failure::WithRemedy;
+use crate::layout::Layout;
+
+/// The end of the demo on the testbed.
+pub fn local(layout: &Layout, kube: &Kube, profile: Profile, hello: &Hello, frontend: &str, ui: &str) -> Result<()> {
+    let nodes = State::read(layout).map_or(1, |s| s.nodes);
+    let version = version(kube, profile)?;
+    put(&last_profile(layout), profile.name())?;
+    let (namespace, name) = (profile.namespace(), profile.name());
+    println!("\nTemporal {version} runs on a Kubernetes of {nodes} node(s), made and watched by the operator.");
+    println!("  workflow   {} returned {:?} in {:.2} s", hello.id, hello.result, hello.seconds);
+    println!("  Web UI     http://{ui}");
+    println!("  frontend   {frontend}");
+    println!("\nNext:");
+    println!("  eval \"$(make -s env)\"                            # kubectl and temporal for this cluster");
+    println!("  kubectl -n {namespace} get temporalcluster,pods");
+    println!("  temporal workflow list");
+    println!(
+        "  kubectl -n {namespace} edit temporalcluster {name}   # change something and watch `get temporalcluster -w`"
+    );
+    println!("  make down                                        # nothing stays but the caches");
+    Ok(())
+}
+
+/// The end of the demo on another cluster.
+pub fn remote(kube: &Kube, profile: Profile, hello: &Hello) -> Result<()> {
+    let kubectl = kube.command();
+    println!("\nTemporal {} runs, made and watched by the operator.", version(kube, profile)?);
+    let (namespace, frontend, ui) = (profile.namespace(), profile.frontend(), profile.ui());
+    println!("  workflow   {} returned {:?} in {:.2} s", hello.id, hello.result, hello.seconds);
+    println!("\nNext:");
+    println!("  {kubectl} -n {namespace} port-forward svc/{ui} 8080         # the Web UI: http://localhost:8080");
+    println!("  {kubectl} -n {namespace} port-forward svc/{frontend} 7233   # for `temporal workflow list`");
+    println!("  {kubectl} -n {namespace} get temporalcluster,pods");
+    println!(
+        "  {kubectl} delete -k config/samples/{} && {kubectl} delete -k config/default   # removes it all",
+        profile.name()
+    );
+    Ok(())
+}
+
+fn version(kube: &Kube, profile: Profile) -> Result<String> {
+    let cluster = kube.get(profile.namespace(), "temporalcluster", profile.name())?;
+    let version = cluster["status"]["version"].as_str().or(cluster["spec"]["version"].as_str());
+    Ok(version.unwrap_or_default().to_owned())
+}
+
+/// Prints the shell's exports for the testbed, and nothing else.
+pub fn env(layout: &Layout) -> Result<()> {
+    if State::read(layout).is_none() {
+        return Err(anyhow!("there is no cluster")).remedy("`make demo` makes one");
+    }
+    let kube = Kube::testbed(layout);
+    println!("export KUBECONFIG={}", quote(&layout.kubeconfig().display().to_string()));
+    println!("export PATH={}:\"$PATH\"", quote(&layout.bin().display().to_string()));
+    let last = std::fs::read_to_string(last_profile(layout)).unwrap_or_default();
+    let profile = if last == Profile::Ha.name() { Profile::Ha } else { Profile::Demo };
+    let service = |name: &str| kube.service_ip(profile.namespace(), name).ok();
+    if let Some(ip) = service(&profile.frontend()) {
+        println!("export TEMPORAL_ADDRESS={ip}:7233");
+    }
+    if let Some(ip) = service(&profile.ui()) {
+        println!("export TEMPORAL_UI=http://{ip}:8080");
+    }
+    Ok(())
+}
+
+/// Which demo `env` is about; it goes with the cluster.
+fn last_profile(layout: &Layout) -> PathBuf {
+    layout.run().join("profile")
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_text_is_one_word_of_a_shell() {
+        assert_eq!(quote("/a b/it's"), r"'/a b/it'\''s'");
+    }
+}

@@ -1,0 +1,84 @@
+//! Uses the new Temporal cluster: registers a namespace, runs a workflow, asks the Web UI.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::TEMPORAL_NAMESPACE;
+use crate::command::Cmd;
+use crate::failure::WithRemedy;
+use crate::layout::Layout;
+use crate::step::Screen;
+
+/// A workflow that has completed.
+#[derive(Debug)]
+pub struct Hello {
+    /// Its id.
+    pub id: String,
+    /// Its result.
+    pub result: String,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Registers the namespace if it is missing and runs a workflow by the Python SDK.
+pub fn run_workflow(screen: &Screen, layout: &Layout, python: &Path, address: &str) -> Result<Hello> {
+    let temporal = || Cmd::new(python.with_file_name("temporal"));
+    let target = ["--namespace", TEMPORAL_NAMESPACE, "--address", address];
+    screen
+        .step(&format!("Temporal namespace {TEMPORAL_NAMESPACE}"), |_| {
+            let describe = || temporal().args(["operator", "namespace", "describe"]).args(target).succeeds();
+            let create =
+                || temporal().args(["operator", "namespace", "create", "--retention", "72h"]).args(target).run();
+            let late = Instant::now() + Duration::from_secs(60);
+            while !describe() {
+                match create() {
+                    Err(error) if Instant::now() > late => return Err(error),
+                    Err(_) => sleep(Duration::from_millis(500)),
+                    Ok(()) => break,
+                }
+            }
+            Ok(())
+        })
+        .remedy(format!("`temporal operator cluster health --address {address}` says whether the frontend answers"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let id = format!("hello-{now}");
+    let text = screen.step("a workflow by the Python SDK", |_| {
+        Cmd::new(python)
+            .arg(layout.repo.join("e2e/workflow/hello.py"))
+            .args([address, TEMPORAL_NAMESPACE, &id])
+            .output()
+    })?;
+    let value: Value = serde_json::from_str(text.trim()).with_context(|| format!("the workflow printed {text:?}"))?;
+    let result = value["result"].as_str().context("the workflow has no result")?.to_owned();
+    Ok(Hello { id, result, seconds: value["seconds"].as_f64().unwrap_or_default() })
+}
+
+/// Waits until the Web UI serves its page.
+pub fn ui_answers(screen: &Screen, address: &str) -> Result<()> {
+    screen.step("Web UI answers", |_| {
+        let late = Instant::now() + Duration::from_secs(60);
+        loop {
+            match page(address) {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() > late => return Err(error).context("the Web UI does not answer"),
+                Err(_) => sleep(Duration::from_millis(300)),
+            }
+        }
+    })
+}
+
+fn page(address: &str) -> Result<()> {
+    let target = address.parse().with_context(|| format!("{address} is no address"))?;
+    let mut stream = TcpStream::connect_timeout(&target, Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start)?;
+    if start.ends_with(b" 200") { Ok(()) } else { bail!("its page answers {}", String::from_utf8_lossy(&start)) }
+}

@@ -1,0 +1,150 @@
+//! The kind `TemporalCluster`.
+
+use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
+use super::persistence::PersistenceSpec;
+use super::services::ServicesSpec;
+use super::status::TemporalClusterStatus;
+use super::ui::UiSpec;
+use super::unsupported::{Disabled, any_list, any_object};
+use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A Temporal server cluster: its roles, its stores, its Web UI.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "temporal.io",
+    version = "v1beta1",
+    kind = "TemporalCluster",
+    plural = "temporalclusters",
+    shortname = "tc",
+    category = "temporal",
+    namespaced,
+    derive = "PartialEq",
+    status = "TemporalClusterStatus",
+    validation = ("self.metadata.name.size() <= 36", "metadata.name: at most 36 characters, since names of its objects are made from it; choose a shorter one"),
+    validation = ("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "metadata.name: must be a DNS label that begins with a letter, since Services are named after it"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.version"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("has(self.clusterName) == has(oldSelf.clusterName) && (!has(self.clusterName) || self.clusterName == oldSelf.clusterName)", "spec.clusterName: cannot change; Temporal keeps it in the database. Put the old name back"))]
+#[x_kube(validation = ("!has(self.mTLS) || ((!has(self.mTLS.internode) || !has(self.mTLS.internode.enabled) || !self.mTLS.internode.enabled) && (!has(self.mTLS.frontend) || !has(self.mTLS.frontend.enabled) || !self.mTLS.frontend.enabled) && (!has(self.mTLS.provider) || self.mTLS.provider == 'cert-manager'))", "spec.mTLS: not supported yet; remove it or set internode.enabled and frontend.enabled to false"))]
+#[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
+#[x_kube(validation = ("!has(self.admintools) || !has(self.admintools.enabled) || !self.admintools.enabled", "spec.admintools: not supported yet; remove it or set enabled: false"))]
+#[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.jobInitContainers)", "spec.jobInitContainers: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.rollout)", "spec.rollout: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.serverConfig)", "spec.serverConfig: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
+pub struct TemporalClusterSpec {
+    /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = ("self.matches('^v?1[.](30|31|32)([.][0-9]+)?$')", "spec.version: this operator runs Temporal servers 1.30, 1.31 and 1.32; write one of them, for example 1.31.2. Bring an older cluster to 1.30 with the tool that made it"))]
+    pub version: Option<String>,
+    /// Image repository of the server. Default `temporalio/server`; the tag is the version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub image: Option<String>,
+    /// Secrets with which images are pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub image_pull_secrets: Option<Vec<LocalObjectReference>>,
+    /// Temporal's own name of the cluster (`currentClusterName`), immutable. Default: `metadata.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"))]
+    pub cluster_name: Option<String>,
+    /// Number of history shards. Cannot change once the cluster is made.
+    #[schemars(range(min = 1, max = 16384))]
+    #[x_kube(validation = ("self == oldSelf", "spec.numHistoryShards: cannot change; the database keeps the first number. Put the old number back"))]
+    pub num_history_shards: i32,
+    /// The roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<ServicesSpec>,
+    /// The stores.
+    pub persistence: PersistenceSpec,
+    /// The Web UI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<UiSpec>,
+    /// The server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogSpec>,
+    /// The server's metrics. Absent: served on port 9090.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsSpec>,
+    /// Settings that running pods take up within seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamic_config: Option<DynamicConfigSpec>,
+    /// How long finished schema Jobs stay, in seconds. Default 300.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604800))]
+    pub job_ttl_seconds_after_finished: Option<i32>,
+    /// Compute resources of the schema Jobs' containers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub job_resources: Option<ResourceRequirements>,
+    /// Containers run before the schema tools. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_list")]
+    pub job_init_containers: Option<Vec<Value>>,
+    /// Mutual TLS. Not supported yet.
+    #[serde(default, rename = "mTLS", skip_serializing_if = "Option::is_none")]
+    pub mtls: Option<MtlsSpec>,
+    /// A pod with Temporal's tools. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admintools: Option<Disabled>,
+    /// Archival of closed workflows. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archival: Option<Disabled>,
+    /// Authorization by JWT. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub authorization: Option<Map<String, Value>>,
+    /// How changes are rolled out. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub rollout: Option<Map<String, Value>>,
+    /// Free-form server config. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub server_config: Option<Map<String, Value>>,
+    /// Namespaces whose resources may use this cluster. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub allowed_namespaces: Option<Map<String, Value>>,
+}
+
+/// Mutual TLS. Not supported yet: passes only with both sides off.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MtlsSpec {
+    /// `cert-manager`, `linkerd` or `istio`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub provider: Option<String>,
+    /// Between the roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internode: Option<Disabled>,
+    /// Between clients and the frontend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Disabled>,
+    /// Lifetimes of the certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub certificates_duration: Option<Map<String, Value>>,
+    /// How often the server reads its certificates again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_interval: Option<String>,
+    /// How long before expiry certificates are renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renew_before: Option<String>,
+    /// Plain metrics under istio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissive_metrics: Option<bool>,
+}

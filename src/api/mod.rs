@@ -1,0 +1,70 @@
+//! The API group `temporal.io/v1beta1`: what users write and what the operator answers in `status`.
+//!
+//! Types only. Defaults, cross-field rules and their messages live in [`crate::validate`]; the CEL rules beside the
+//! fields are the same rules, evaluated by the API server at `kubectl apply`.
+
+pub mod cluster;
+pub mod conditions;
+pub mod observability;
+pub mod persistence;
+pub mod services;
+pub mod status;
+pub mod ui;
+pub mod unsupported;
+
+pub use cluster::{TemporalCluster, TemporalClusterSpec};
+pub use status::TemporalClusterStatus;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// API group of every kind.
+pub const GROUP: &str = "temporal.io";
+/// The one served and stored version.
+pub const VERSION: &str = "v1beta1";
+
+/// Labels and annotations on the objects the operator makes.
+pub mod labels {
+    /// The name of the `TemporalCluster`; part of every selector, as in the Go operator.
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// Always [`PART_OF_VALUE`]; part of every selector.
+    pub const PART_OF: &str = "app.kubernetes.io/part-of";
+    /// The role (`frontend`, `history`, …, `ui`, `schema`); part of every selector.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// Server or UI version of the object.
+    pub const VERSION: &str = "app.kubernetes.io/version";
+    /// Namespace-unique instance, equal to [`NAME`].
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
+    /// Always [`MANAGED_BY_VALUE`]; the operator watches and prunes only objects that carry it.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// Value of [`PART_OF`].
+    pub const PART_OF_VALUE: &str = "temporal";
+    /// Value of [`MANAGED_BY`], and the field manager of every server-side apply.
+    pub const MANAGED_BY_VALUE: &str = "temporal-operator";
+    /// On Services that publish pod addresses only.
+    pub const HEADLESS: &str = "app.kubernetes.io/headless";
+    /// On server config maps, server pods and (through them) ReplicaSets: the hash that names the config map.
+    pub const CONFIG_HASH: &str = "temporal.io/config-hash";
+    /// On schema Jobs: which store (`default`, `visibility`).
+    pub const STORE: &str = "temporal.io/store";
+}
+
+/// Annotations on the objects the operator makes.
+pub mod annotations {
+    /// Hash of the object as last wanted; tells after an operator restart whether the live object came from it.
+    pub const APPLIED_HASH: &str = "temporal.io/applied-hash";
+    /// On server Deployments: hash of the pod template as last wanted; a difference means the role must be rolled.
+    pub const TEMPLATE_HASH: &str = "temporal.io/template-hash";
+    /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
+    pub const SECRETS: &str = "temporal.io/secret-versions";
+    /// On schema Jobs: which try this is, counted from 1.
+    pub const ATTEMPT: &str = "temporal.io/attempt";
+    /// On schema Jobs: the server version whose schema they bring the store to.
+    pub const SCHEMA_TARGET: &str = "temporal.io/schema-version";
+}
+
+/// Every CustomResourceDefinition, in the order they are written to `crds/`.
+#[must_use]
+pub fn all_crds() -> Vec<CustomResourceDefinition> {
+    vec![TemporalCluster::crd()]
+}

@@ -1,0 +1,61 @@
+//! `spec.ui`: the Web UI.
+
+use super::unsupported::any_object;
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Temporal's Web UI, a Deployment and a Service `<cluster>-ui` on port 8080.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.ingress)", "ui.ingress: not supported yet; remove it and make an Ingress to the Service <cluster>-ui"))]
+#[x_kube(validation = ("!has(self.overrides)", "ui.overrides: not supported yet; remove it"))]
+pub struct UiSpec {
+    /// Whether to run it. Default false.
+    #[serde(default)]
+    pub enabled: bool,
+    /// Image tag. Default: the UI tested with the server version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub version: Option<String>,
+    /// Image repository. Default `temporalio/ui`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub image: Option<String>,
+    /// Number of pods. When unset, 1 at creation, and left alone afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub replicas: Option<i32>,
+    /// Compute resources of the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub resources: Option<ResourceRequirements>,
+    /// Labels and annotations of its Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ObjectMetadata>,
+    /// An Ingress to it. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub ingress: Option<Map<String, Value>>,
+    /// Changes to the generated Deployment. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub overrides: Option<Map<String, Value>>,
+}
+
+/// Labels and annotations to add to a generated object. Labels the operator sets itself win.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ObjectMetadata {
+    /// Labels to add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations to add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub annotations: Option<BTreeMap<String, String>>,
+}

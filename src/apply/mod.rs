@@ -1,0 +1,206 @@
+//! Step 4: makes the live objects what the plan wants. With `report`, the only writer.
+//!
+//! An object is sent by server-side apply, and only when it differs: when what is wanted is not what was last sent, or
+//! when the live object changed since and no longer holds what is wanted.
+
+use crate::api::labels;
+use crate::build::{Kind, Object, ObjectKey};
+use crate::error::Class;
+use crate::lease::Leadership;
+use crate::plan::Plan;
+use crate::watches::Live;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+mod contains;
+
+/// Writing failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The API server refused.
+    #[error("cannot {verb} {key}: {source}")]
+    Kube {
+        /// What was tried.
+        verb: &'static str,
+        /// On what.
+        key: ObjectKey,
+        /// The answer.
+        source: Box<kube::Error>,
+    },
+    /// An object of that name exists and is not ours.
+    #[error("{key} exists and does not belong to this cluster; delete or rename it, or give the cluster another name")]
+    Foreign {
+        /// The object.
+        key: ObjectKey,
+    },
+    /// An object cannot be written as JSON.
+    #[error("cannot write {key} as JSON: {source}")]
+    Json {
+        /// The object.
+        key: ObjectKey,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Another operator holds the lease.
+    #[error("this operator is not the leader any more")]
+    NotLeader,
+}
+
+impl ApplyError {
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Kube { source, .. } => Class::of(source),
+            Self::Foreign { .. } => Class::User,
+            Self::Json { .. } => Class::Bug,
+            Self::NotLeader => Class::Transient,
+        }
+    }
+}
+
+/// What one application did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Objects sent.
+    pub sent: u32,
+    /// Objects found as wanted.
+    pub skipped: u32,
+    /// Objects deleted.
+    pub deleted: u32,
+}
+
+/// Of each object: the hash last wanted, and the `resourceVersion` at which it was seen to be so.
+type Memory = HashMap<(String, ObjectKey), (String, String)>;
+
+/// Applies plans and remembers what it has seen to be right.
+pub struct Applier {
+    client: Client,
+    leadership: Leadership,
+    memory: Mutex<Memory>,
+}
+
+impl Applier {
+    /// An applier that has seen nothing yet.
+    #[must_use]
+    pub fn new(client: Client, leadership: Leadership) -> Self {
+        Self { client, leadership, memory: Mutex::default() }
+    }
+
+    /// Carries a plan out: objects in their order, then what is to go.
+    ///
+    /// # Errors
+    /// At the first object that is refused; what came before stays.
+    pub async fn apply(&self, owner: &str, namespace: &str, plan: &Plan, live: &Live) -> Result<Applied, ApplyError> {
+        let mut done = Applied::default();
+        for object in &plan.objects {
+            if self.ensure(owner, namespace, object, live).await? {
+                done.sent += 1;
+            } else {
+                done.skipped += 1;
+            }
+        }
+        for key in &plan.prune {
+            self.delete(namespace, key, live).await?;
+            done.deleted += 1;
+        }
+        Ok(done)
+    }
+
+    /// Drops what is remembered of a cluster's objects that no longer exist.
+    pub fn forget(&self, namespace: &str, cluster: &str) {
+        let prefix = format!("{cluster}-");
+        self.memory().retain(|(ns, key), _| ns != namespace || !key.name.starts_with(&prefix));
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &kind.api_resource())
+    }
+
+    /// True when the object was sent.
+    async fn ensure(&self, owner: &str, namespace: &str, object: &Object, live: &Live) -> Result<bool, ApplyError> {
+        let sealed = object.sealed().map_err(|source| ApplyError::Json { key: object.key(), source })?;
+        let place = (namespace.to_owned(), sealed.key.clone());
+        if let Some(found) = live.find(&sealed.key) {
+            let remembered = self.memory().get(&place).is_some_and(|(h, v)| *h == sealed.hash && *v == found.version);
+            if remembered {
+                return Ok(false);
+            }
+            let same = found.applied_hash.as_ref() == Some(&sealed.hash);
+            if same && self.holds(namespace, &sealed.key, &sealed.body, live).await? {
+                self.memory().insert(place, (sealed.hash, found.version.clone()));
+                return Ok(false);
+            }
+        } else {
+            self.refuse_foreign(owner, namespace, &sealed.key).await?;
+        }
+        let version = self.send(namespace, &sealed.key, &sealed.body).await?;
+        self.memory().insert(place, (sealed.hash, version));
+        Ok(true)
+    }
+
+    /// Whether the live object has everything that is wanted; looked up when only its metadata is watched.
+    async fn holds(&self, namespace: &str, key: &ObjectKey, wanted: &Value, live: &Live) -> Result<bool, ApplyError> {
+        if let Some(body) = live.body(key) {
+            return Ok(contains::contains(&body, wanted));
+        }
+        let found = self.api(namespace, key.kind).get_opt(&key.name).await.map_err(failed("get", key))?;
+        let body = found.and_then(|o| serde_json::to_value(o).ok());
+        Ok(body.is_some_and(|b| contains::contains(&b, wanted)))
+    }
+
+    /// An object that we do not know is ours may be somebody else's.
+    async fn refuse_foreign(&self, owner: &str, namespace: &str, key: &ObjectKey) -> Result<(), ApplyError> {
+        let found = self.api(namespace, key.kind).get_metadata_opt(&key.name).await.map_err(failed("get", key))?;
+        match found {
+            Some(object) if !object.owner_references().iter().any(|o| o.uid == owner) => {
+                Err(ApplyError::Foreign { key: key.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(&self, namespace: &str, key: &ObjectKey, body: &Value) -> Result<String, ApplyError> {
+        if !self.leadership.held() {
+            return Err(ApplyError::NotLeader);
+        }
+        let params = PatchParams::apply(labels::MANAGED_BY_VALUE).force();
+        let sent = self.api(namespace, key.kind).patch(&key.name, &params, &Patch::Apply(body)).await;
+        let sent = sent.map_err(failed("apply", key))?;
+        tracing::info!(%namespace, kind = ?key.kind, name = key.name, "applied");
+        Ok(sent.resource_version().unwrap_or_default())
+    }
+
+    /// Deletes exactly the object that was seen: one made anew under the same name stays.
+    async fn delete(&self, namespace: &str, key: &ObjectKey, live: &Live) -> Result<(), ApplyError> {
+        if !self.leadership.held() {
+            return Err(ApplyError::NotLeader);
+        }
+        let params = DeleteParams {
+            preconditions: Some(kube::api::Preconditions {
+                uid: live.find(key).and_then(|f| f.uid.clone()),
+                ..kube::api::Preconditions::default()
+            }),
+            ..DeleteParams::background()
+        };
+        self.memory().remove(&(namespace.to_owned(), key.clone()));
+        match self.api(namespace, key.kind).delete(&key.name, &params).await {
+            Ok(_) => tracing::info!(%namespace, kind = ?key.kind, name = key.name, "pruned"),
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+            Err(error) => return Err(failed("delete", key)(error)),
+        }
+        Ok(())
+    }
+}
+
+fn failed(verb: &'static str, key: &ObjectKey) -> impl FnOnce(kube::Error) -> ApplyError {
+    let key = key.clone();
+    move |source| ApplyError::Kube { verb, key, source: Box::new(source) }
+}

@@ -1,0 +1,252 @@
+//! The server's config file and its dynamic config.
+//!
+//! The config file is an immutable ConfigMap named by its hash, so that a pod that restarts in the middle of a rollout
+//! reads the config of its own revision. Dynamic config is one ConfigMap that changes in place and is mounted as a
+//! directory; pods take it up without a restart.
+
+use super::Object;
+use super::metadata::{child_name, metadata, names};
+use super::object::hash_of;
+use crate::api::labels;
+use crate::api::observability::{ConstrainedValue, Constraints};
+use crate::api::services::Role;
+use crate::validate::{ValidCluster, ValidStore};
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Directory of the config file in a server pod, and its name; the Go operator's.
+pub const CONFIG_DIR: &str = "/etc/temporal/config";
+/// Key in the ConfigMap.
+pub const CONFIG_FILE: &str = "config_template.yaml";
+/// Directory of the dynamic config. Not below [`CONFIG_DIR`], which is read-only.
+pub const DYNAMIC_CONFIG_DIR: &str = "/etc/temporal/dynamicconfig";
+/// Key in the ConfigMap.
+pub const DYNAMIC_CONFIG_FILE: &str = "dynamic_config.yaml";
+/// Suffix of the dynamic config's ConfigMap.
+pub const DYNAMIC_CONFIG: &str = "dynamicconfig";
+
+/// Stands for an environment variable until the YAML is written; the server's template engine fills it in.
+const PLACEHOLDER: (&str, &str) = ("TEMPLATE_ENV_BEGIN_", "_TEMPLATE_ENV_END");
+
+/// The rendered server config of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// The file, a Go template in YAML.
+    pub text: String,
+    /// Hash of the file; part of the ConfigMap's name and a label of the pods.
+    pub hash: String,
+}
+
+impl ServerConfig {
+    /// Renders the config. No secret is in it: passwords are references to environment variables.
+    #[must_use]
+    pub fn render(cluster: &ValidCluster) -> Self {
+        // a plain tree of strings, numbers and maps always becomes YAML
+        let yaml = serde_yaml::to_string(&tree(cluster)).unwrap_or_default();
+        let text = format!("# enable-template\n{}", fill_placeholders(&yaml));
+        Self { hash: hash_of(&text), text }
+    }
+
+    /// `<cluster>-config-<hash>`.
+    #[must_use]
+    pub fn name(&self, cluster: &ValidCluster) -> String {
+        child_name(cluster, &format!("config-{}", self.hash))
+    }
+
+    /// Its ConfigMap.
+    #[must_use]
+    pub fn object(&self, cluster: &ValidCluster) -> Object {
+        let mut metadata = metadata(cluster, &format!("config-{}", self.hash), names::CONFIG);
+        metadata.labels.get_or_insert_default().insert(labels::CONFIG_HASH.to_owned(), self.hash.clone());
+        Object::ConfigMap(Box::new(ConfigMap {
+            metadata,
+            immutable: Some(true),
+            data: Some(BTreeMap::from([(CONFIG_FILE.to_owned(), self.text.clone())])),
+            ..ConfigMap::default()
+        }))
+    }
+}
+
+/// `{{` in a value would start a template action; written as an action that prints it. Then the placeholders become
+/// `{{ env … | quote }}`, which prints a quoted YAML string.
+fn fill_placeholders(yaml: &str) -> String {
+    yaml.replace("{{", "{{ \"{{\" }}").replace(PLACEHOLDER.0, "{{ env \"").replace(PLACEHOLDER.1, "\" | quote }}")
+}
+
+fn env(name: &str) -> Value {
+    Value::from(format!("{}{name}{}", PLACEHOLDER.0, PLACEHOLDER.1))
+}
+
+/// Address of the frontend Service inside Kubernetes; independent of the cluster's domain.
+#[must_use]
+pub fn frontend_address(cluster: &ValidCluster) -> String {
+    format!("{}.{}.svc:{}", child_name(cluster, "frontend"), cluster.namespace, cluster.role(Role::Frontend).grpc_port)
+}
+
+fn tree(cluster: &ValidCluster) -> Value {
+    let stores: Map<String, Value> =
+        cluster.stores().into_iter().map(|s| (s.name.clone(), json!({"sql": sql(s)}))).collect();
+    json!({
+        "log": log(cluster),
+        "persistence": {
+            "defaultStore": cluster.default_store.name,
+            "visibilityStore": cluster.visibility_store.name,
+            "numHistoryShards": cluster.history_shards,
+            "datastores": stores,
+        },
+        "global": global(cluster),
+        // every process lists all four roles: the map also feeds the lookup of their rings
+        "services": Role::ALL.into_iter().map(|r| (r.name().to_owned(), service(cluster, r))).collect::<Map<_, _>>(),
+        "clusterMetadata": cluster_metadata(cluster),
+        "dcRedirectionPolicy": {"policy": "noop"},
+        "publicClient": {"hostPort": frontend_address(cluster)},
+        "dynamicConfigClient": {
+            "filepath": format!("{DYNAMIC_CONFIG_DIR}/{DYNAMIC_CONFIG_FILE}"),
+            "pollInterval": format!("{}ms", cluster.dynamic_config_poll.as_millis()),
+        },
+    })
+}
+
+fn log(cluster: &ValidCluster) -> Value {
+    let log = &cluster.log;
+    let mut tree = json!({"stdout": log.stdout, "level": log.level, "format": log.format});
+    if let Some(file) = &log.output_file {
+        tree["outputFile"] = json!(file);
+    }
+    if log.development {
+        tree["development"] = json!(true);
+    }
+    tree
+}
+
+fn sql(store: &ValidStore) -> Value {
+    let mut tree = json!({
+        "pluginName": store.plugin,
+        "databaseName": store.database,
+        "connectAddr": store.address(),
+        "connectProtocol": "tcp",
+        "user": store.user,
+        "maxConns": store.max_conns,
+        "maxIdleConns": store.max_idle_conns,
+        "maxConnLifetime": store.max_conn_lifetime,
+    });
+    if store.password.is_some() {
+        tree["password"] = env(&store.password_env());
+    }
+    if !store.connect_attributes.is_empty() {
+        tree["connectAttributes"] = json!(store.connect_attributes);
+    }
+    if let Some(partitions) = store.task_scan_partitions {
+        tree["taskScanPartitions"] = json!(partitions);
+    }
+    tree
+}
+
+fn global(cluster: &ValidCluster) -> Value {
+    let mut tree = json!({"membership": {"maxJoinDuration": "30s", "broadcastAddress": env("POD_IP")}});
+    if let Some(metrics) = &cluster.metrics {
+        let mut m =
+            json!({"prometheus": {"listenAddress": format!("0.0.0.0:{}", metrics.port), "handlerPath": "/metrics"}});
+        if !metrics.exclude_tags.is_empty() {
+            m["excludeTags"] = json!(metrics.exclude_tags);
+        }
+        if !metrics.boundaries.is_empty() {
+            m["perUnitHistogramBoundaries"] = json!(metrics.boundaries);
+        }
+        if let Some(prefix) = &metrics.prefix {
+            m["prefix"] = json!(prefix);
+        }
+        tree["metrics"] = m;
+    }
+    tree
+}
+
+fn service(cluster: &ValidCluster, role: Role) -> Value {
+    let settings = cluster.role(role);
+    let mut rpc = json!({
+        "grpcPort": settings.grpc_port,
+        "membershipPort": settings.membership_port,
+        "bindOnIP": "0.0.0.0",
+    });
+    if let Some(port) = settings.http_port {
+        rpc["httpPort"] = json!(port);
+    }
+    json!({"rpc": rpc})
+}
+
+/// `rpcAddress` is the same for every pod: a value of its own per pod makes parallel starts fail on the metadata row.
+fn cluster_metadata(cluster: &ValidCluster) -> Value {
+    let name = &cluster.temporal_name;
+    json!({
+        "enableGlobalNamespace": false,
+        "failoverVersionIncrement": 10,
+        "masterClusterName": name,
+        "currentClusterName": name,
+        "clusterInformation": {
+            name: {
+                "enabled": true,
+                "initialFailoverVersion": 1,
+                "rpcName": "frontend",
+                "rpcAddress": frontend_address(cluster),
+            },
+        },
+    })
+}
+
+/// `<cluster>-dynamicconfig`.
+pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
+    let values: Map<String, Value> = cluster
+        .dynamic_config
+        .iter()
+        .map(|(key, values)| (key.clone(), values.iter().map(constrained).collect()))
+        .collect();
+    let text = if values.is_empty() { "{}\n".to_owned() } else { serde_yaml::to_string(&values).unwrap_or_default() };
+    Object::ConfigMap(Box::new(ConfigMap {
+        metadata: metadata(cluster, DYNAMIC_CONFIG, names::CONFIG),
+        data: Some(BTreeMap::from([(DYNAMIC_CONFIG_FILE.to_owned(), text)])),
+        ..ConfigMap::default()
+    }))
+}
+
+fn constrained(value: &ConstrainedValue) -> Value {
+    let mut tree = json!({"value": value.value});
+    let constraints = value.constraints.as_ref().map(constraint_keys).unwrap_or_default();
+    if !constraints.is_empty() {
+        tree["constraints"] = Value::Object(constraints);
+    }
+    tree
+}
+
+/// The file's names of constraints (server 1.30 `common/dynamicconfig/yaml_loader.go`).
+fn constraint_keys(constraints: &Constraints) -> Map<String, Value> {
+    let texts = [
+        ("namespace", &constraints.namespace),
+        ("namespaceid", &constraints.namespace_id),
+        ("taskqueuename", &constraints.task_queue_name),
+        ("tasktype", &constraints.task_queue_type),
+        ("historytasktype", &constraints.task_type),
+    ];
+    let mut keys: Map<String, Value> =
+        texts.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k.to_owned(), json!(v)))).collect();
+    if let Some(shard) = constraints.shard_id {
+        keys.insert("shardid".to_owned(), json!(shard));
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_in_values_are_not_template_actions() {
+        assert_eq!(fill_placeholders("user: 'a{{b'"), "user: 'a{{ \"{{\" }}b'");
+    }
+
+    #[test]
+    fn a_password_is_a_quoted_environment_variable() {
+        let yaml = serde_yaml::to_string(&json!({"password": env("X")})).unwrap();
+        assert_eq!(fill_placeholders(&yaml), "password: {{ env \"X\" | quote }}\n");
+    }
+}

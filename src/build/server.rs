@@ -1,0 +1,209 @@
+//! The Deployments of the server's roles.
+
+use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
+use super::metadata::{child_name, metadata, object_labels, selector};
+use super::object::hash_of;
+use super::{Object, SecretVersions, ServerConfig, probes, security};
+use crate::api::services::Role;
+use crate::api::{annotations, labels};
+use crate::validate::{SecretKey, ValidCluster};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec,
+    PodTemplateSpec, SecretKeySelector, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
+
+/// Container name that users' patches rely on; the Go operator's.
+const CONTAINER: &str = "service";
+/// The server image's user.
+const USER: i64 = 1000;
+/// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
+const GRACE_SECONDS: i64 = 60;
+/// Old ReplicaSets kept for a way back; each keeps its config map.
+const HISTORY_LIMIT: i32 = 3;
+
+/// The Deployment of a role with this config.
+#[must_use]
+pub fn deployment(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: &SecretVersions) -> Object {
+    let mut metadata = metadata(cluster, role.name(), role.name());
+    metadata.labels.get_or_insert_default().insert(labels::VERSION.to_owned(), cluster.version.to_string());
+    let template = template(cluster, role, config, secrets);
+    let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
+    metadata.annotations.get_or_insert_default().insert(annotations::TEMPLATE_HASH.to_owned(), hash);
+    Object::Deployment(Box::new(Deployment {
+        metadata,
+        spec: Some(DeploymentSpec {
+            replicas: cluster.role(role).replicas,
+            selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
+            strategy: Some(strategy(cluster, role)),
+            revision_history_limit: Some(HISTORY_LIMIT),
+            template,
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }))
+}
+
+/// A surge pod of history must own a shard to turn ready, which is likely only with many shards per pod; with few, one
+/// pod makes room first.
+fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
+    let pods = cluster.role(role).replicas.unwrap_or(1) + 1;
+    let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * pods);
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".into()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(surge)),
+            max_unavailable: Some(IntOrString::Int(1 - surge)),
+        }),
+    }
+}
+
+fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: &SecretVersions) -> PodTemplateSpec {
+    let mut pod_labels = object_labels(cluster, role.name());
+    pod_labels.insert(labels::VERSION.to_owned(), cluster.version.to_string());
+    pod_labels.insert(labels::CONFIG_HASH.to_owned(), config.hash.clone());
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(pod_labels),
+            annotations: pod_annotations(cluster, secrets),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            service_account_name: Some(child_name(cluster, role.name())),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            image_pull_secrets: pull_secrets(cluster),
+            security_context: Some(security::pod(USER)),
+            termination_grace_period_seconds: Some(GRACE_SECONDS),
+            containers: vec![container(cluster, role)],
+            volumes: Some(vec![
+                config_volume("config", config.name(cluster)),
+                config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
+            ]),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+pub(super) fn pull_secrets(cluster: &ValidCluster) -> Option<Vec<k8s_openapi::api::core::v1::LocalObjectReference>> {
+    (!cluster.image_pull_secrets.is_empty()).then(|| cluster.image_pull_secrets.clone())
+}
+
+fn pod_annotations(cluster: &ValidCluster, secrets: &SecretVersions) -> Option<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    let read: Vec<String> = cluster
+        .secret_names()
+        .into_iter()
+        .filter_map(|name| secrets.get(name).map(|version| format!("{name}={version}")))
+        .collect();
+    if !read.is_empty() {
+        all.insert(annotations::SECRETS.to_owned(), read.join(","));
+    }
+    if let Some(metrics) = cluster.metrics.as_ref().filter(|m| m.annotate) {
+        let scrape = [("scrape", "true"), ("scheme", "http"), ("path", "/metrics")];
+        all.extend(scrape.map(|(k, v)| (format!("prometheus.io/{k}"), v.to_owned())));
+        all.insert("prometheus.io/port".to_owned(), metrics.port.to_string());
+    }
+    (!all.is_empty()).then_some(all)
+}
+
+fn config_volume(volume: &str, config_map: String) -> Volume {
+    Volume {
+        name: volume.to_owned(),
+        config_map: Some(ConfigMapVolumeSource { name: config_map, ..ConfigMapVolumeSource::default() }),
+        ..Volume::default()
+    }
+}
+
+fn container(cluster: &ValidCluster, role: Role) -> Container {
+    let settings = cluster.role(role);
+    let probes = probes::of(cluster, role, &settings);
+    let mount = |name: &str, path: &str| VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    Container {
+        name: CONTAINER.to_owned(),
+        image: Some(format!("{}:{}", cluster.image, cluster.version)),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        // not the image's entrypoint, which derives addresses of its own; --allow-no-auth silences a warning
+        command: Some(["temporal-server", "--allow-no-auth", "start"].map(str::to_owned).to_vec()),
+        env: Some(environment(cluster, role)),
+        ports: Some(ports(cluster, role)),
+        resources: settings.resources,
+        security_context: Some(security::container()),
+        startup_probe: Some(probes.startup),
+        readiness_probe: Some(probes.readiness),
+        liveness_probe: Some(probes.liveness),
+        volume_mounts: Some(vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)]),
+        ..Container::default()
+    }
+}
+
+fn environment(cluster: &ValidCluster, role: Role) -> Vec<EnvVar> {
+    let mut all = vec![
+        EnvVar {
+            name: "POD_IP".to_owned(),
+            value_from: Some(EnvVarSource {
+                field_ref: Some(ObjectFieldSelector {
+                    field_path: "status.podIP".into(),
+                    ..ObjectFieldSelector::default()
+                }),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        },
+        literal("TEMPORAL_SERVICES", role.name()),
+        literal("TEMPORAL_SERVER_CONFIG_FILE_PATH", &format!("{CONFIG_DIR}/{CONFIG_FILE}")),
+        // no call to the outside on the cluster's behalf
+        literal("TEMPORAL_VERSION_CHECK_DISABLED", "1"),
+    ];
+    for store in cluster.stores() {
+        all.extend(store.password.as_ref().map(|key| from_secret(&store.password_env(), key)));
+    }
+    all
+}
+
+pub(super) fn literal(name: &str, value: &str) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
+}
+
+pub(super) fn from_secret(name: &str, key: &SecretKey) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: key.secret.clone(),
+                key: key.key.clone(),
+                ..SecretKeySelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}
+
+fn ports(cluster: &ValidCluster, role: Role) -> Vec<ContainerPort> {
+    let settings = cluster.role(role);
+    let named = [
+        ("rpc", Some(settings.grpc_port)),
+        ("membership", Some(settings.membership_port)),
+        ("http", settings.http_port),
+        ("metrics", cluster.metrics.as_ref().map(|m| m.port)),
+    ];
+    named.into_iter().filter_map(|(name, port)| port.map(|p| container_port(name, p))).collect()
+}
+
+pub(super) fn container_port(name: &str, port: i32) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: port,
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}

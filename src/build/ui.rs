@@ -1,0 +1,100 @@
+//! The Web UI.
+
+use super::config::frontend_address;
+use super::metadata::{metadata, names, object_labels, selector};
+use super::network::port;
+use super::server::{container_port, literal, pull_secrets};
+use super::{Object, security};
+use crate::api::labels;
+use crate::validate::{ValidCluster, ValidUi};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe, Service, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
+
+/// Port of pods and Service.
+const PORT: i32 = 8080;
+/// The UI image's user.
+const USER: i64 = 5000;
+
+/// `<cluster>-ui`.
+pub(super) fn service(cluster: &ValidCluster, ui: &ValidUi) -> Object {
+    let mut metadata = metadata(cluster, names::UI, names::UI);
+    let ours = metadata.labels.take().unwrap_or_default();
+    let mut all: BTreeMap<_, _> = ui.service.labels.clone().unwrap_or_default();
+    all.extend(ours);
+    metadata.labels = Some(all);
+    metadata.annotations.clone_from(&ui.service.annotations);
+    Object::Service(Box::new(Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".into()),
+            selector: Some(selector(cluster, names::UI)),
+            ports: Some(vec![port("http", PORT, "http", Some("http"))]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }))
+}
+
+/// Its Deployment.
+pub(super) fn deployment(cluster: &ValidCluster, ui: &ValidUi) -> Object {
+    let mut metadata = metadata(cluster, names::UI, names::UI);
+    let version = (labels::VERSION.to_owned(), ui.version.clone());
+    metadata.labels.get_or_insert_default().extend([version.clone()]);
+    let mut pod_labels = object_labels(cluster, names::UI);
+    pod_labels.extend([version]);
+    Object::Deployment(Box::new(Deployment {
+        metadata,
+        spec: Some(DeploymentSpec {
+            replicas: ui.replicas,
+            selector: LabelSelector { match_labels: Some(selector(cluster, names::UI)), ..LabelSelector::default() },
+            revision_history_limit: Some(1),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
+                spec: Some(PodSpec {
+                    automount_service_account_token: Some(false),
+                    enable_service_links: Some(false),
+                    image_pull_secrets: pull_secrets(cluster),
+                    security_context: Some(security::pod(USER)),
+                    containers: vec![container(cluster, ui)],
+                    ..PodSpec::default()
+                }),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }))
+}
+
+fn container(cluster: &ValidCluster, ui: &ValidUi) -> Container {
+    let healthy = Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some("/healthz".to_owned()),
+            port: IntOrString::Int(PORT),
+            ..HTTPGetAction::default()
+        }),
+        ..Probe::default()
+    };
+    Container {
+        name: names::UI.to_owned(),
+        image: Some(ui.image.clone()),
+        image_pull_policy: Some("IfNotPresent".to_owned()),
+        env: Some(vec![
+            literal("TEMPORAL_ADDRESS", &frontend_address(cluster)),
+            literal("TEMPORAL_UI_PORT", &PORT.to_string()),
+        ]),
+        ports: Some(vec![container_port("http", PORT)]),
+        resources: ui.resources.clone(),
+        security_context: Some(security::container()),
+        readiness_probe: Some(Probe { period_seconds: Some(2), timeout_seconds: Some(2), ..healthy.clone() }),
+        liveness_probe: Some(Probe {
+            period_seconds: Some(20),
+            timeout_seconds: Some(5),
+            failure_threshold: Some(6),
+            ..healthy
+        }),
+        ..Container::default()
+    }
+}

@@ -1,0 +1,142 @@
+//! The loops: watches in, one reconcile per cluster at a time, errors by class.
+
+mod backoff;
+mod cluster;
+mod error;
+mod statuses;
+
+pub use error::Error;
+
+use crate::api::{TemporalCluster, labels};
+use crate::apply::Applier;
+use crate::lease::Leadership;
+use crate::observe::Observer;
+use crate::telemetry::Metrics;
+use crate::temporal::{ClusterRef, Temporal};
+use crate::watches::{self, Stores, Streams, scope};
+use backoff::Backoff;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::api::PartialObjectMeta;
+use kube::runtime::controller::{self, Config};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, watcher};
+use kube::{Client, ResourceExt};
+use statuses::Statuses;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bursts of watch events become one reconcile.
+const DEBOUNCE: Duration = Duration::from_millis(50);
+
+/// How the loops run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The one namespace to look at; all when absent.
+    pub namespace: Option<String>,
+    /// Clusters reconciled at the same time.
+    pub concurrency: u16,
+    /// Name of this process in events.
+    pub instance: String,
+}
+
+/// What every reconcile shares.
+struct Ctx {
+    client: Client,
+    stores: Stores,
+    observer: Observer,
+    applier: Applier,
+    recorder: Recorder,
+    leadership: Leadership,
+    statuses: Statuses,
+    backoff: Backoff<ClusterRef>,
+    metrics: Metrics,
+}
+
+impl Ctx {
+    /// Until every watch has listed once, what is missing in a store may just not have arrived.
+    async fn stores_ready(&self) {
+        let stores = &self.stores;
+        // a dropped writer means that the process is ending
+        let _ = futures::join!(
+            stores.deployments.wait_until_ready(),
+            stores.jobs.wait_until_ready(),
+            stores.replica_sets.wait_until_ready(),
+            stores.config_maps.wait_until_ready(),
+            stores.services.wait_until_ready(),
+            stores.service_accounts.wait_until_ready(),
+            stores.disruption_budgets.wait_until_ready(),
+        );
+    }
+
+    /// Drops everything remembered of a cluster that is gone.
+    fn forget(&self, gone: &ObjectRef<TemporalCluster>) {
+        let namespace = gone.namespace.clone().unwrap_or_default();
+        self.applier.forget(&namespace, &gone.name);
+        self.observer.forget(&namespace, &gone.name);
+        self.metrics.forget(&namespace, &gone.name);
+        if let Some(uid) = &gone.extra.uid {
+            self.statuses.forget(uid);
+        }
+        self.backoff.reset(&ClusterRef { namespace, name: gone.name.clone() });
+    }
+}
+
+/// Runs the loops until `shutdown`; reconciles that have begun are ended first.
+pub async fn run(
+    client: Client,
+    temporal: Arc<dyn Temporal>,
+    leadership: Leadership,
+    metrics: Metrics,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let (stores, streams) = watches::start(&client, settings.namespace.as_deref());
+    let reporter = Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance) };
+    let ctx = Arc::new(Ctx {
+        observer: Observer::new(client.clone(), stores.clone(), temporal),
+        applier: Applier::new(client.clone(), leadership.clone()),
+        recorder: Recorder::new(client.clone(), reporter),
+        client: client.clone(),
+        statuses: Statuses::default(),
+        backoff: Backoff::new(),
+        stores,
+        leadership,
+        metrics,
+    });
+    let Streams { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets } =
+        streams;
+    let shutdown = shutdown.shared();
+    Controller::new(scope::<TemporalCluster>(&client, settings.namespace.as_deref()), watcher::Config::default())
+        .with_config(Config::default().concurrency(settings.concurrency).debounce(DEBOUNCE))
+        .owns_stream(deployments)
+        .owns_stream(jobs)
+        .owns_stream(config_maps)
+        .owns_stream(services)
+        .owns_stream(service_accounts)
+        .owns_stream(disruption_budgets)
+        .watches_stream(replica_sets, |set| cluster_of(&set))
+        .graceful_shutdown_on(shutdown)
+        .run(cluster::reconcile, cluster::on_error, Arc::clone(&ctx))
+        .for_each(|result| {
+            match result {
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    ctx.forget(&ObjectRef::new(&gone.name).within(&gone.namespace.unwrap_or_default()));
+                }
+                Err(controller::Error::QueueError(error)) => {
+                    tracing::warn!(%error, "a watch failed; it is tried again")
+                }
+                Ok(_) | Err(_) => {} // failed reconciles are told by their error policy
+            }
+            futures::future::ready(())
+        })
+        .await;
+}
+
+/// The cluster a ReplicaSet works for, by its labels: its owner is the Deployment.
+fn cluster_of(set: &PartialObjectMeta<ReplicaSet>) -> Option<ObjectRef<TemporalCluster>> {
+    let name = set.labels().get(labels::NAME)?;
+    Some(ObjectRef::new(name).within(&set.namespace()?))
+}

@@ -1,0 +1,204 @@
+//! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
+
+use crate::api::labels;
+use crate::api::services::Role;
+use crate::plan::rollout::is_complete;
+use crate::plan::{Membership, Observed, TemporalView};
+use crate::temporal::{self, ClusterRef, Target, Temporal, TemporalError};
+use crate::validate::ValidCluster;
+use crate::watches::{Live, Stores};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Reading failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The API server did not answer or refused.
+    #[error("cannot read from the API server: {0}")]
+    Kube(#[from] kube::Error),
+}
+
+/// Secrets are looked at again after this time, and somewhat later, each cluster in its own time.
+const SECRETS_FRESH: Duration = Duration::from_secs(30);
+/// A Secret that is missing is looked for more often: somebody is about to make it.
+const SECRETS_MISSING: Duration = Duration::from_secs(2);
+/// Bursts of watch events do not become bursts of questions to Temporal.
+const TEMPORAL_FRESH: Duration = Duration::from_millis(900);
+
+/// `resourceVersion` by Secret; `None` for one that does not exist.
+type SecretVersions = BTreeMap<String, Option<String>>;
+
+/// Reads, and remembers what is dear to read.
+pub struct Observer {
+    client: Client,
+    stores: Stores,
+    temporal: Arc<dyn Temporal>,
+    /// Until when the versions are fresh, and the versions.
+    secrets: Mutex<HashMap<ClusterRef, (Instant, SecretVersions)>>,
+    /// When Temporal was asked, and what it said.
+    views: Mutex<HashMap<ClusterRef, (Instant, TemporalView)>>,
+}
+
+impl Observer {
+    /// An observer on these watches.
+    #[must_use]
+    pub fn new(client: Client, stores: Stores, temporal: Arc<dyn Temporal>) -> Self {
+        Self { client, stores, temporal, secrets: Mutex::default(), views: Mutex::default() }
+    }
+
+    /// The live objects of a cluster.
+    #[must_use]
+    pub fn live(&self, namespace: &str, owner: &str) -> Live {
+        Live::of(&self.stores, namespace, owner)
+    }
+
+    /// Everything a plan needs to see.
+    ///
+    /// # Errors
+    /// When the API server cannot be read. Temporal's silence is an observation, not an error.
+    pub async fn observe(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> Result<Observed, ObserveError> {
+        let settled = live.deployments.iter().all(|d| is_complete(d)) && live.jobs.iter().all(|j| is_over(j));
+        Ok(Observed {
+            cluster: cluster.name.clone(),
+            children: live.children(),
+            deployments: live.deployments.clone(),
+            jobs: live.jobs.clone(),
+            pods: if settled { Vec::new() } else { self.pods(cluster).await? },
+            replica_set_configs: self.replica_set_configs(cluster),
+            secrets: self.secret_versions(cluster).await?,
+            temporal: self.ask_temporal(cluster, live, now).await,
+        })
+    }
+
+    /// Drops what is remembered of a cluster that is gone, and its connections.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        let cluster = ClusterRef { namespace: namespace.to_owned(), name: name.to_owned() };
+        lock(&self.secrets).remove(&cluster);
+        lock(&self.views).remove(&cluster);
+        self.temporal.forget(&cluster);
+    }
+
+    async fn pods(&self, cluster: &ValidCluster) -> Result<Vec<Pod>, ObserveError> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &cluster.namespace);
+        let selector = format!(
+            "{}={},{}={},{}={}",
+            labels::NAME,
+            cluster.name,
+            labels::PART_OF,
+            labels::PART_OF_VALUE,
+            labels::MANAGED_BY,
+            labels::MANAGED_BY_VALUE
+        );
+        Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
+    }
+
+    fn replica_set_configs(&self, cluster: &ValidCluster) -> BTreeSet<String> {
+        let of_cluster = |labels_of: &BTreeMap<String, String>| labels_of.get(labels::NAME) == Some(&cluster.name);
+        self.stores
+            .replica_sets
+            .state()
+            .iter()
+            .filter(|r| r.namespace().as_deref() == Some(&cluster.namespace) && of_cluster(r.labels()))
+            .filter_map(|r| r.labels().get(labels::CONFIG_HASH).cloned())
+            .collect()
+    }
+
+    /// Versions of the Secrets by their metadata; their contents are never read.
+    async fn secret_versions(&self, cluster: &ValidCluster) -> Result<SecretVersions, ObserveError> {
+        let key = cluster_ref(cluster);
+        let wanted = cluster.secret_names();
+        if let Some((until, known)) = lock(&self.secrets).get(&key)
+            && *until > Instant::now()
+            && wanted.iter().all(|name| known.contains_key(*name))
+        {
+            return Ok(known.clone());
+        }
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &cluster.namespace);
+        let mut known = SecretVersions::new();
+        for name in wanted {
+            let version = api.get_metadata_opt(name).await?.and_then(|s| s.resource_version());
+            known.insert(name.to_owned(), version);
+        }
+        let missing = known.values().any(Option::is_none);
+        let fresh = if missing { SECRETS_MISSING } else { SECRETS_FRESH + spread(&key, SECRETS_FRESH) };
+        lock(&self.secrets).insert(key, (Instant::now() + fresh, known.clone()));
+        Ok(known)
+    }
+
+    async fn ask_temporal(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> TemporalView {
+        let name = format!("{}-{}", cluster.name, Role::Frontend);
+        let frontend = live.deployments.iter().find(|d| d.metadata.name.as_ref() == Some(&name));
+        let available = frontend.and_then(|d| d.status.as_ref()?.available_replicas).unwrap_or(0);
+        let key = cluster_ref(cluster);
+        if available == 0 {
+            lock(&self.views).remove(&key);
+            return TemporalView::NotAsked;
+        }
+        let old = lock(&self.views).get(&key).cloned();
+        if let Some((at, view)) = &old
+            && at.elapsed() < TEMPORAL_FRESH
+        {
+            return view.clone();
+        }
+        let view = match self.membership(cluster).await {
+            Ok(membership) => TemporalView::Seen(membership),
+            Err(error) => {
+                let since = match old {
+                    Some((_, TemporalView::Silent { since, .. })) => since,
+                    _ => now,
+                };
+                TemporalView::Silent { why: error.to_string(), since }
+            }
+        };
+        lock(&self.views).insert(key, (Instant::now(), view.clone()));
+        view
+    }
+
+    /// Rings and shards, and the proof that requests pass.
+    async fn membership(&self, cluster: &ValidCluster) -> Result<Membership, TemporalError> {
+        let port = u16::try_from(cluster.role(Role::Frontend).grpc_port).unwrap_or(7233);
+        let target = Target::frontend(&cluster.namespace, &cluster.name, port);
+        let view = self.temporal.describe_cluster(&target).await?;
+        let history: BTreeSet<_> = view.members(temporal::Role::History).collect();
+        let shards = self.temporal.shards(&target, &history).await?;
+        self.temporal.canary(&target).await?;
+        let unheld = shards.unheld(view.history_shard_count).len();
+        let rings = view
+            .rings
+            .iter()
+            .map(|(role, members)| (role.as_str().to_owned(), members.iter().map(ToString::to_string).collect()));
+        Ok(Membership {
+            rings: rings.collect(),
+            shards: view.history_shard_count,
+            owned_shards: view.history_shard_count.saturating_sub(u32::try_from(unheld).unwrap_or(u32::MAX)),
+            cluster_name: view.cluster_name,
+        })
+    }
+}
+
+fn cluster_ref(cluster: &ValidCluster) -> ClusterRef {
+    ClusterRef { namespace: cluster.namespace.clone(), name: cluster.name.clone() }
+}
+
+fn is_over(job: &k8s_openapi::api::batch::v1::Job) -> bool {
+    let conditions = job.status.as_ref().and_then(|s| s.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Complete" && c.status == "True"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A time below `most` that differs from cluster to cluster and stays the same for each.
+pub(crate) fn spread(cluster: &ClusterRef, most: Duration) -> Duration {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    cluster.hash(&mut hasher);
+    let share = hasher.finish() % 1000;
+    most.mul_f64(f64::from(u32::try_from(share).unwrap_or(0)) / 1000.0)
+}

@@ -1,0 +1,109 @@
+//! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
+
+pub mod health;
+mod observed;
+pub mod rollout;
+pub mod schema;
+mod status;
+
+pub use status::{obstructed, refused};
+
+pub use observed::{Child, Membership, Observed, TemporalView};
+
+use crate::api::TemporalClusterStatus;
+use crate::api::services::Role;
+use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
+use crate::validate::ValidCluster;
+use health::Health;
+use k8s_openapi::jiff::Timestamp;
+use rollout::Rollout;
+use schema::SchemaPlan;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What one reconcile does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Objects to have exactly so, in the order of application.
+    pub objects: Vec<Object>,
+    /// Objects of the cluster to delete.
+    pub prune: Vec<ObjectKey>,
+    /// The status to report.
+    pub status: TemporalClusterStatus,
+    /// When to look again although nothing was heard.
+    pub wake: Duration,
+}
+
+/// Plans the next step of a cluster.
+#[must_use]
+pub fn cluster(
+    valid: &ValidCluster,
+    generation: Option<i64>,
+    old: &TemporalClusterStatus,
+    seen: &Observed,
+    now: Timestamp,
+) -> Plan {
+    let missing: Vec<&str> = valid.secret_names().into_iter().filter(|n| seen.secret_version(n).is_none()).collect();
+    let config = ServerConfig::render(valid);
+    let schema = schema::plan(valid, old.persistence.as_ref(), seen, !missing.is_empty(), now);
+    let rollout = rollout::plan(valid, &config, &secret_versions(seen), schema.is_ready() && missing.is_empty(), seen);
+
+    let mut objects = build::foundation(valid);
+    objects.extend(schema.job.clone());
+    objects.extend(rollout.objects.iter().cloned());
+    objects.sort_by_key(Object::kind);
+
+    let health = health::assess(valid, old, seen, &missing, &schema, &rollout, now);
+    Plan {
+        prune: prune(&config, &objects, &schema, &rollout, seen),
+        wake: wake(&health, &schema, now),
+        status: status::report(valid, generation, old, &schema, &rollout, &health, now),
+        objects,
+    }
+}
+
+fn secret_versions(seen: &Observed) -> SecretVersions {
+    seen.secrets.iter().filter_map(|(name, version)| version.clone().map(|v| (name.clone(), v))).collect()
+}
+
+/// Every labelled object of the cluster that is neither wanted nor still needed.
+fn prune(
+    config: &ServerConfig,
+    objects: &[Object],
+    schema: &SchemaPlan,
+    rollout: &Rollout,
+    seen: &Observed,
+) -> Vec<ObjectKey> {
+    let wanted: BTreeSet<ObjectKey> = objects.iter().map(Object::key).collect();
+    let held: BTreeSet<String> = rollout.held.iter().map(|r| seen.role_deployment_name(*r)).collect();
+    let used = seen.config_hashes_in_use();
+    let needed = |child: &Child| match child.key.kind {
+        Kind::Job => schema.keep.contains(&child.key.name),
+        Kind::Deployment => held.contains(&child.key.name),
+        Kind::ConfigMap => child.config_hash.as_ref().is_some_and(|h| *h == config.hash || used.contains(h)),
+        _ => false,
+    };
+    let mut gone: Vec<ObjectKey> =
+        seen.children.iter().filter(|c| !wanted.contains(&c.key) && !needed(c)).map(|c| c.key.clone()).collect();
+    // pods go before what they need
+    gone.sort_by(|a, b| b.cmp(a));
+    gone
+}
+
+/// Settled: look at Temporal every 10 s. At work: every 2 s, or when the next try of a Job is due.
+fn wake(health: &Health, schema: &SchemaPlan, now: Timestamp) -> Duration {
+    let pace = if health.ready && !health.reconciling { Duration::from_secs(10) } else { Duration::from_secs(2) };
+    match schema.retry_at {
+        Some(at) => Duration::try_from(at.duration_since(now))
+            .unwrap_or_default()
+            .clamp(Duration::from_millis(200), Duration::from_secs(60)),
+        None => pace,
+    }
+}
+
+/// The roles in the order they are rolled: tasks first find the new matching, then the new history; clients come last
+/// but for Temporal's own workers.
+pub const ROLL_ORDER: [Role; 4] = [Role::Matching, Role::History, Role::Frontend, Role::Worker];
+
+#[cfg(test)]
+mod tests;

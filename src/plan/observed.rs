@@ -1,0 +1,107 @@
+//! What was seen of a cluster: plain data, filled by `observe`.
+
+use crate::api::labels;
+use crate::api::services::Role;
+use crate::build::ObjectKey;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything a plan may look at besides the spec, the old status and the clock.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// `metadata.name` of the cluster.
+    pub cluster: String,
+    /// Every object that carries our labels and is owned by the cluster.
+    pub children: Vec<Child>,
+    /// Its Deployments.
+    pub deployments: Vec<Arc<Deployment>>,
+    /// Its Jobs.
+    pub jobs: Vec<Arc<Job>>,
+    /// Its pods; looked up only while something is not as it should be.
+    pub pods: Vec<Pod>,
+    /// Config hashes of its ReplicaSets, old ones included.
+    pub replica_set_configs: BTreeSet<String>,
+    /// `resourceVersion` of each Secret its pods read; `None` when the Secret does not exist.
+    pub secrets: BTreeMap<String, Option<String>>,
+    /// What Temporal itself says.
+    pub temporal: TemporalView,
+}
+
+/// An object of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Kind and name.
+    pub key: ObjectKey,
+    /// Its config hash label, if any.
+    pub config_hash: Option<String>,
+}
+
+/// Temporal's own view, asked through the frontend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum TemporalView {
+    /// Not asked, because no frontend is up.
+    #[default]
+    NotAsked,
+    /// Asked without an answer.
+    Silent {
+        /// Why, in one sentence.
+        why: String,
+        /// Since when it has been silent.
+        since: Timestamp,
+    },
+    /// It answered.
+    Seen(Membership),
+}
+
+/// The rings and the shards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// Members (`ip:grpcPort`) of each role's ring.
+    pub rings: BTreeMap<String, BTreeSet<String>>,
+    /// Number of shards the database was made with.
+    pub shards: u32,
+    /// Number of shards that some history pod owns.
+    pub owned_shards: u32,
+    /// Temporal's name of the cluster.
+    pub cluster_name: String,
+}
+
+impl Observed {
+    /// The Deployment of a role.
+    #[must_use]
+    pub fn role_deployment(&self, role: Role) -> Option<&Deployment> {
+        let name = self.role_deployment_name(role);
+        self.deployments.iter().find(|d| d.metadata.name.as_ref() == Some(&name)).map(AsRef::as_ref)
+    }
+
+    /// Name of a role's Deployment.
+    #[must_use]
+    pub fn role_deployment_name(&self, role: Role) -> String {
+        format!("{}-{role}", self.cluster)
+    }
+
+    /// `resourceVersion` of a Secret that exists.
+    #[must_use]
+    pub fn secret_version(&self, name: &str) -> Option<&str> {
+        self.secrets.get(name)?.as_deref()
+    }
+
+    /// Config hashes that some pod may still be started with.
+    #[must_use]
+    pub fn config_hashes_in_use(&self) -> BTreeSet<String> {
+        let live = self.deployments.iter().filter_map(|d| {
+            d.spec.as_ref()?.template.metadata.as_ref()?.labels.as_ref()?.get(labels::CONFIG_HASH).cloned()
+        });
+        self.replica_set_configs.iter().cloned().chain(live).collect()
+    }
+
+    /// Pods of a component (a role, `ui` or `schema`).
+    pub fn pods_of<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().filter(move |p| p.labels().get(labels::COMPONENT).is_some_and(|c| c == component))
+    }
+}

@@ -1,0 +1,112 @@
+//! Which role Deployments are applied now. A role is rolled only when the roles before it are proven; what is absent
+//! is made at once.
+
+use crate::api::annotations;
+use crate::api::services::Role;
+use crate::build::{Object, SecretVersions, ServerConfig, server};
+use crate::plan::{Observed, ROLL_ORDER};
+use crate::validate::ValidCluster;
+use k8s_openapi::api::apps::v1::Deployment;
+
+/// The roles, each in its state.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// Deployments to apply now.
+    pub objects: Vec<Object>,
+    /// Roles whose live Deployment is left as it is until its turn comes.
+    pub held: Vec<Role>,
+    /// Every role's state, in the order of [`Role::ALL`].
+    pub roles: Vec<RoleState>,
+}
+
+impl Rollout {
+    /// Every role has at least one available pod.
+    #[must_use]
+    pub fn every_role_available(&self) -> bool {
+        self.roles.iter().all(|r| r.available > 0)
+    }
+}
+
+/// How far a role is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleState {
+    /// The role.
+    pub role: Role,
+    /// How far.
+    pub progress: Progress,
+    /// Pods it should have.
+    pub wanted: i32,
+    /// Pods that are available, old ones included.
+    pub available: i32,
+}
+
+/// How far a role is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// No Deployment yet.
+    Absent,
+    /// The Deployment is not yet as wanted.
+    Outdated,
+    /// As wanted; not all pods are new and available.
+    Rolling,
+    /// As wanted, and all pods are new and available.
+    Complete,
+}
+
+/// Plans the roles. With `allowed` false (schema not ready, a Secret missing) nothing is touched.
+#[must_use]
+pub fn plan(
+    cluster: &ValidCluster,
+    config: &ServerConfig,
+    secrets: &SecretVersions,
+    allowed: bool,
+    seen: &Observed,
+) -> Rollout {
+    let mut rollout = Rollout { objects: Vec::new(), held: Vec::new(), roles: Vec::new() };
+    let mut earlier_proven = true;
+    for role in ROLL_ORDER {
+        let wanted = server::deployment(cluster, role, config, secrets);
+        let live = seen.role_deployment(role);
+        let progress = progress(&wanted, live);
+        let apply = allowed && (progress != Progress::Outdated || earlier_proven);
+        if apply {
+            rollout.objects.push(wanted);
+        } else if live.is_some() {
+            rollout.held.push(role);
+        }
+        earlier_proven &= progress == Progress::Complete;
+        rollout.roles.push(RoleState {
+            role,
+            progress,
+            wanted: live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1),
+            available: live.and_then(|d| d.status.as_ref()?.available_replicas).unwrap_or(0),
+        });
+    }
+    rollout.roles.sort_by_key(|s| s.role);
+    rollout
+}
+
+fn progress(wanted: &Object, live: Option<&Deployment>) -> Progress {
+    let Some(live) = live else { return Progress::Absent };
+    let hash = |annotations: Option<&std::collections::BTreeMap<String, String>>| {
+        annotations.and_then(|a| a.get(annotations::TEMPLATE_HASH).cloned())
+    };
+    if hash(wanted.metadata().annotations.as_ref()) != hash(live.metadata.annotations.as_ref()) {
+        Progress::Outdated
+    } else if is_complete(live) {
+        Progress::Complete
+    } else {
+        Progress::Rolling
+    }
+}
+
+/// Kubernetes has seen the last change, and every pod is new and available.
+#[must_use]
+pub fn is_complete(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    let wanted = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
+    status.observed_generation >= deployment.metadata.generation
+        && status.replicas.unwrap_or(0) == wanted
+        && status.updated_replicas.unwrap_or(0) == wanted
+        && status.available_replicas.unwrap_or(0) == wanted
+}

@@ -1,0 +1,239 @@
+//! Which schema Job is due: one at a time, the default store first, again with a growing delay when one fails.
+
+use crate::api::annotations;
+use crate::api::status::{DatastoreStatus, PersistenceStatus};
+use crate::build::{Object, job};
+use crate::plan::Observed;
+use crate::validate::{StoreKind, ValidCluster, ValidStore};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use semver::Version;
+use std::collections::BTreeSet;
+
+/// The state of the stores' schemas and the Job to make next.
+#[derive(Clone, Debug)]
+pub struct SchemaPlan {
+    /// The Job to create now.
+    pub job: Option<Object>,
+    /// Names of Jobs to leave alone.
+    pub keep: BTreeSet<String>,
+    /// What is known of the stores, to be recorded.
+    pub stores: PersistenceStatus,
+    /// What is being done or waited for; `None` when every store is at the wanted version.
+    pub pending: Option<Pending>,
+    /// When a failed Job is due again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Why the schema is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The store at work.
+    pub store: StoreKind,
+    /// The last try failed; its step and last words.
+    pub failure: Option<String>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Pending {
+    /// The condition's reason.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        if self.failure.is_some() { "SchemaFailed" } else { "SchemaPending" }
+    }
+}
+
+impl SchemaPlan {
+    /// Every store has the wanted schema.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.pending.is_none()
+    }
+}
+
+/// Delay before the try after the n-th: 2 s doubling to 60 s.
+fn delay(attempt: u32) -> SignedDuration {
+    SignedDuration::from_secs(1_i64 << attempt.clamp(1, 6)).min(SignedDuration::from_secs(60))
+}
+
+/// Plans the schema. With `blocked` no Job is started.
+#[must_use]
+pub fn plan(
+    cluster: &ValidCluster,
+    recorded: Option<&PersistenceStatus>,
+    seen: &Observed,
+    blocked: bool,
+    now: Timestamp,
+) -> SchemaPlan {
+    let mut plan = SchemaPlan {
+        job: None,
+        keep: BTreeSet::new(),
+        stores: PersistenceStatus::default(),
+        pending: None,
+        retry_at: None,
+    };
+    let recorded = recorded.cloned().unwrap_or_default();
+    for (store, old) in
+        [(&cluster.default_store, recorded.default_store), (&cluster.visibility_store, recorded.visibility_store)]
+    {
+        let old = old.filter(|o| o.database.as_deref() == Some(&store.identity()));
+        let last = last_try(cluster, store, seen);
+        plan.keep.extend(last.iter().map(|(_, job)| job.name_any()));
+        let done = at_version(old.as_ref(), &cluster.version) || last.as_ref().is_some_and(|(_, j)| succeeded(j));
+        let status =
+            if done { reached(store, &cluster.version, old.as_ref()) } else { old.unwrap_or_else(|| unknown(store)) };
+        match store.kind {
+            StoreKind::Default => plan.stores.default_store = Some(status),
+            StoreKind::Visibility => plan.stores.visibility_store = Some(status),
+        }
+        // one Job at a time: a later store waits for the earlier one
+        if !done && plan.pending.is_none() {
+            next_try(cluster, store, last, seen, blocked, now, &mut plan);
+        }
+    }
+    plan
+}
+
+fn at_version(status: Option<&DatastoreStatus>, wanted: &Version) -> bool {
+    let recorded = status.and_then(|s| s.schema_version.as_deref()).and_then(|v| Version::parse(v).ok());
+    recorded.is_some_and(|r| r >= *wanted)
+}
+
+fn reached(store: &ValidStore, version: &Version, old: Option<&DatastoreStatus>) -> DatastoreStatus {
+    let newest = old.and_then(|o| o.schema_version.as_deref()).and_then(|v| Version::parse(v).ok());
+    DatastoreStatus {
+        created: true,
+        setup: true,
+        type_: store.plugin.to_owned(),
+        schema_version: Some(newest.map_or(version.clone(), |n| n.max(version.clone())).to_string()),
+        database: Some(store.identity()),
+    }
+}
+
+fn unknown(store: &ValidStore) -> DatastoreStatus {
+    DatastoreStatus { type_: store.plugin.to_owned(), database: Some(store.identity()), ..DatastoreStatus::default() }
+}
+
+/// The latest try at bringing this very store to this very version.
+fn last_try<'a>(cluster: &ValidCluster, store: &ValidStore, seen: &'a Observed) -> Option<(u32, &'a Job)> {
+    seen.jobs
+        .iter()
+        .filter_map(|j| Some((j.annotations().get(annotations::ATTEMPT)?.parse::<u32>().ok()?, j.as_ref())))
+        .filter(|(attempt, job)| job.name_any() == job::name(cluster, store, *attempt))
+        .max_by_key(|(attempt, _)| *attempt)
+}
+
+fn next_try(
+    cluster: &ValidCluster,
+    store: &ValidStore,
+    last: Option<(u32, &Job)>,
+    seen: &Observed,
+    blocked: bool,
+    now: Timestamp,
+    plan: &mut SchemaPlan,
+) {
+    let name = store.kind.name();
+    let mut failure = None;
+    let message = match last {
+        None if blocked => format!("The schema of the {name} store waits."),
+        None => {
+            plan.job = Some(job::schema(cluster, store, 1));
+            format!("Setting up the schema of the {name} store for server {}.", cluster.version)
+        }
+        Some((attempt, job)) => match failed_at(job) {
+            None => running(name, job, seen),
+            Some(at) => {
+                let words = last_words(job, seen);
+                let due = at.checked_add(delay(attempt)).unwrap_or(at);
+                if now >= due && !blocked {
+                    plan.job = Some(job::schema(cluster, store, attempt + 1));
+                    plan.keep.remove(&job.name_any());
+                } else {
+                    plan.retry_at = Some(due);
+                }
+                let sentence =
+                    format!("The schema Job of the {name} store failed {words}; it is tried again by itself.");
+                failure = Some(words);
+                sentence
+            }
+        },
+    };
+    plan.pending = Some(Pending { store: store.kind, failure, message });
+}
+
+/// What a Job that has not ended is doing; names what holds its pod back.
+fn running(store: &str, job: &Job, seen: &Observed) -> String {
+    match pod_of(job, seen).and_then(super::health::waiting_reason) {
+        Some(reason) => format!("The schema Job of the {store} store waits: {reason}."),
+        None => format!("The schema Job of the {store} store is running."),
+    }
+}
+
+fn succeeded(job: &Job) -> bool {
+    condition_time(job, "Complete").is_some()
+}
+
+fn failed_at(job: &Job) -> Option<Timestamp> {
+    condition_time(job, "Failed")
+}
+
+/// When the Job's condition of that type became true.
+fn condition_time(job: &Job, type_: &str) -> Option<Timestamp> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions.iter().find(|c| c.type_ == type_ && c.status == "True")?;
+    Some(condition.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0))
+}
+
+fn pod_of<'a>(job: &Job, seen: &'a Observed) -> Option<&'a Pod> {
+    let name = job.name_any();
+    seen.pods.iter().find(|p| p.labels().get("batch.kubernetes.io/job-name").is_some_and(|n| *n == name))
+}
+
+/// `at create-database: <what the tool said last>`, as far as it is known.
+fn last_words(job: &Job, seen: &Observed) -> String {
+    let status = pod_of(job, seen).and_then(|p| p.status.as_ref());
+    let containers = status
+        .into_iter()
+        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()));
+    for container in containers {
+        let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
+        if let Some(ended) = ended.filter(|e| e.exit_code != 0) {
+            let said = ended.message.as_deref().map(reason_in).filter(|m| !m.is_empty());
+            let said = said.unwrap_or_else(|| format!("exit code {}", ended.exit_code));
+            return format!("at {}: {said}", container.name);
+        }
+    }
+    "without saying why".to_owned()
+}
+
+/// The tool logs JSON or console lines and prints its error last; the error is the last line that is not empty, without
+/// log decoration.
+fn reason_in(log: &str) -> String {
+    let line = log.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+    let structured = serde_json::from_str::<serde_json::Value>(line).ok();
+    let text = structured
+        .as_ref()
+        .and_then(|v| v.get("error").or_else(|| v.get("msg")).and_then(|e| e.as_str()))
+        .unwrap_or(line);
+    crate::api::conditions::shorten(text, 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_a_minute() {
+        let seconds: Vec<_> = (1..9).map(|a| delay(a).as_secs()).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn the_reason_is_the_last_line_without_decoration() {
+        assert_eq!(reason_in("a\n{\"level\":\"error\",\"msg\":\"m\",\"error\":\"no such host\"}\n"), "no such host");
+        assert_eq!(reason_in("first\n\n last \n"), "last");
+    }
+}

@@ -1,0 +1,396 @@
+//! Planning tables: spec, what is seen and the clock in; objects, status and wake out.
+
+use super::*;
+use crate::api::TemporalCluster;
+use crate::api::conditions::{self, READY, RECONCILING, STALLED};
+use crate::api::status::Phase;
+use crate::build::{Kind, job, server};
+use crate::validate::{self, StoreKind};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
+use k8s_openapi::api::batch::v1::{Job, JobCondition, JobStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
+use serde_json::json;
+use std::sync::Arc;
+
+/// A small world: a cluster, what is seen of it, its status and the time.
+struct World {
+    resource: TemporalCluster,
+    seen: Observed,
+    status: TemporalClusterStatus,
+    now: i64,
+}
+
+impl World {
+    fn new() -> Self {
+        let resource: TemporalCluster = serde_json::from_value(json!({
+            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u", "generation": 1},
+            "spec": {
+                "version": "1.31.2", "numHistoryShards": 64,
+                "persistence": {
+                    "defaultStore": {"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "a", "connectAddr": "db:5432"},
+                        "passwordSecretRef": {"name": "s"}},
+                    "visibilityStore": {"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "b", "connectAddr": "db:5432"},
+                        "passwordSecretRef": {"name": "s"}},
+                },
+            },
+        }))
+        .unwrap();
+        let seen = Observed {
+            cluster: "c".to_owned(),
+            secrets: [("s".to_owned(), Some("7".to_owned()))].into(),
+            ..Observed::default()
+        };
+        Self { resource, seen, status: TemporalClusterStatus::default(), now: 1000 }
+    }
+
+    fn valid(&self) -> ValidCluster {
+        let mut resource = self.resource.clone();
+        resource.status = Some(self.status.clone());
+        validate::cluster(&resource).unwrap()
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_second(self.now).unwrap()
+    }
+
+    /// Plans, and takes the status over as if it had been written.
+    fn step(&mut self) -> Plan {
+        let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at());
+        self.status = plan.status.clone();
+        plan
+    }
+
+    fn finish_job(&mut self, store: StoreKind, attempt: u32, condition: &str) {
+        let valid = self.valid();
+        let store = valid.stores().into_iter().find(|s| s.kind == store).unwrap();
+        let Object::Job(mut job) = job::schema(&valid, store, attempt) else { unreachable!() };
+        job.status = Some(JobStatus {
+            conditions: Some(vec![JobCondition {
+                type_: condition.to_owned(),
+                status: "True".to_owned(),
+                last_transition_time: Some(Time(self.at())),
+                ..JobCondition::default()
+            }]),
+            ..JobStatus::default()
+        });
+        self.see_job(*job);
+    }
+
+    fn see_job(&mut self, job: Job) {
+        let key = ObjectKey { kind: Kind::Job, name: job.metadata.name.clone().unwrap() };
+        self.seen.jobs.retain(|j| j.metadata.name != job.metadata.name);
+        self.seen.jobs.push(Arc::new(job));
+        self.see_child(key, None);
+    }
+
+    fn see_child(&mut self, key: ObjectKey, config_hash: Option<&str>) {
+        self.seen.children.retain(|c| c.key != key);
+        self.seen.children.push(Child { key, config_hash: config_hash.map(str::to_owned) });
+    }
+
+    /// The role's Deployment as the present spec wants it, complete.
+    fn run_role(&mut self, role: Role) {
+        let valid = self.valid();
+        let config = ServerConfig::render(&valid);
+        let secrets = secret_versions(&self.seen);
+        let Object::Deployment(mut live) = server::deployment(&valid, role, &config, &secrets) else { unreachable!() };
+        let wanted = live.spec.as_mut().unwrap().replicas.get_or_insert(1).to_owned();
+        live.metadata.generation = Some(1);
+        live.status = Some(DeploymentStatus {
+            observed_generation: Some(1),
+            replicas: Some(wanted),
+            updated_replicas: Some(wanted),
+            available_replicas: Some(wanted),
+            ..DeploymentStatus::default()
+        });
+        self.see_deployment(*live);
+    }
+
+    fn see_deployment(&mut self, live: Deployment) {
+        let key = ObjectKey { kind: Kind::Deployment, name: live.metadata.name.clone().unwrap() };
+        self.seen.deployments.retain(|d| d.metadata.name != live.metadata.name);
+        self.seen.deployments.push(Arc::new(live));
+        self.see_child(key, None);
+    }
+
+    fn see_temporal(&mut self, members: i32) {
+        let ring = |role: Role| (role.name().to_owned(), (0..members).map(|n| format!("10.0.0.{n}:1")).collect());
+        self.seen.temporal = TemporalView::Seen(Membership {
+            rings: Role::ALL.into_iter().map(ring).collect(),
+            shards: 64,
+            owned_shards: 64,
+            cluster_name: "c".to_owned(),
+        });
+    }
+
+    /// A cluster that has been made and serves.
+    fn serving() -> Self {
+        let mut world = Self::new();
+        world.finish_job(StoreKind::Default, 1, "Complete");
+        world.finish_job(StoreKind::Visibility, 1, "Complete");
+        for role in Role::ALL {
+            world.run_role(role);
+        }
+        world.see_temporal(1);
+        world.step();
+        assert_eq!(world.status.phase, Some(Phase::Ready), "{:?}", world.status.message);
+        world
+    }
+
+    fn message(&self) -> &str {
+        self.status.message.as_deref().unwrap_or_default()
+    }
+
+    fn condition(&self, type_: &str) -> (&str, &str) {
+        let c = conditions::get(&self.status.conditions, type_).unwrap();
+        (&c.status, &c.reason)
+    }
+}
+
+fn jobs(plan: &Plan) -> Vec<String> {
+    plan.objects.iter().filter(|o| o.kind() == Kind::Job).map(|o| o.key().name).collect()
+}
+
+fn roles(plan: &Plan) -> Vec<String> {
+    let name = |o: &Object| o.key().name.trim_start_matches("c-").to_owned();
+    plan.objects.iter().filter(|o| o.kind() == Kind::Deployment).map(name).collect()
+}
+
+#[test]
+fn a_new_cluster_begins_with_the_schema_of_the_default_store() {
+    let mut world = World::new();
+    let plan = world.step();
+    assert_eq!(jobs(&plan).len(), 1);
+    assert!(jobs(&plan)[0].starts_with("c-schema-default-"));
+    assert!(roles(&plan).is_empty(), "no server before its schema");
+    assert_eq!(world.status.phase, Some(Phase::Creating));
+    assert_eq!(world.condition(READY), ("False", "SchemaPending"));
+    assert_eq!(world.condition(RECONCILING).0, "True");
+    assert_eq!(world.condition(STALLED).0, "False");
+}
+
+#[test]
+fn the_second_store_waits_for_the_first() {
+    let mut world = World::new();
+    let Object::Job(running) = job::schema(&world.valid(), &world.valid().default_store, 1) else { unreachable!() };
+    world.see_job(*running);
+    assert!(jobs(&world.step()).is_empty(), "one Job at a time, and one that runs is left alone");
+    world.finish_job(StoreKind::Default, 1, "Complete");
+    let plan = world.step();
+    assert!(jobs(&plan)[0].starts_with("c-schema-visibility-"));
+    assert!(roles(&plan).is_empty());
+}
+
+#[test]
+fn every_role_is_made_at_once_when_the_schema_is_there() {
+    let mut world = World::new();
+    world.finish_job(StoreKind::Default, 1, "Complete");
+    world.finish_job(StoreKind::Visibility, 1, "Complete");
+    let plan = world.step();
+    assert_eq!(roles(&plan), ["matching", "history", "frontend", "worker"]);
+    assert_eq!(
+        world.status.persistence.as_ref().unwrap().default_store.as_ref().unwrap().schema_version.as_deref(),
+        Some("1.31.2")
+    );
+    let kinds: Vec<_> = plan.objects.iter().map(Object::kind).collect();
+    assert!(kinds.is_sorted(), "what pods need is applied first: {kinds:?}");
+}
+
+#[test]
+fn a_recorded_schema_outlives_its_jobs() {
+    let mut world = World::serving();
+    world.seen.jobs.clear();
+    world.seen.children.retain(|c| c.key.kind != Kind::Job);
+    assert!(jobs(&world.step()).is_empty());
+    assert_eq!(world.status.phase, Some(Phase::Ready));
+}
+
+#[test]
+fn a_store_that_moves_to_another_database_is_set_up_there() {
+    let mut world = World::serving();
+    world.resource.spec.persistence.default_store.sql.as_mut().unwrap().database_name = "other".to_owned();
+    let plan = world.step();
+    assert!(jobs(&plan)[0].starts_with("c-schema-default-"));
+    assert!(roles(&plan).is_empty(), "the roles keep what they have until the new schema is there");
+    assert!(!plan.prune.iter().any(|k| k.kind == Kind::Deployment), "{:?}", plan.prune);
+}
+
+#[test]
+fn a_failed_job_is_tried_again_after_a_growing_delay_and_says_why() {
+    let mut world = World::new();
+    world.finish_job(StoreKind::Default, 1, "Failed");
+    let plan = world.step();
+    assert!(jobs(&plan).is_empty());
+    assert_eq!(plan.wake, Duration::from_secs(2));
+    assert_eq!(world.condition(READY), ("False", "SchemaFailed"));
+    world.now += 2;
+    let plan = world.step();
+    assert_eq!(jobs(&plan), [job::name(&world.valid(), &world.valid().default_store, 2)]);
+    assert_eq!(plan.prune.len(), 1, "the failed try goes: {:?}", plan.prune);
+}
+
+#[test]
+fn a_missing_secret_is_named_and_nothing_that_needs_it_is_made() {
+    let mut world = World::new();
+    world.seen.secrets.insert("s".to_owned(), None);
+    let plan = world.step();
+    assert!(jobs(&plan).is_empty() && roles(&plan).is_empty());
+    assert_eq!(world.status.phase, Some(Phase::Pending));
+    assert_eq!(world.message(), "Waits for the Secret \"s\" in namespace \"ns\"; create it with the key \"password\".");
+}
+
+#[test]
+fn ready_needs_temporals_own_word() {
+    let mut world = World::serving();
+    world.status = TemporalClusterStatus::default();
+    world.finish_job(StoreKind::Default, 1, "Complete");
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.step();
+    assert_eq!(world.condition(READY), ("False", "TemporalUnreachable"));
+    world.see_temporal(2);
+    world.step();
+    assert_eq!(world.condition(READY), ("False", "RingDiffers"));
+    world.see_temporal(1);
+    world.step();
+    assert_eq!(world.condition(READY), ("True", "ClusterReady"));
+    assert_eq!(world.message(), "Temporal 1.31.2 serves with 64 history shards.");
+}
+
+#[test]
+fn a_serving_cluster_is_patient_for_a_minute_when_temporal_falls_silent() {
+    let mut world = World::serving();
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.now += 10;
+    world.step();
+    assert_eq!(world.condition(READY), ("True", "TemporalUnreachable"));
+    world.now += 59;
+    world.step();
+    assert_eq!(world.condition(READY).0, "True");
+    world.now += 2;
+    world.step();
+    assert_eq!(world.condition(READY), ("False", "TemporalUnreachable"));
+}
+
+#[test]
+fn a_config_change_rolls_one_role_after_the_other() {
+    let mut world = World::serving();
+    world.resource.spec.log = Some(serde_json::from_value(json!({"level": "debug"})).unwrap());
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let plan = world.step();
+        assert_eq!(world.condition(READY).0, "True", "it serves on: {}", world.message());
+        assert_eq!(world.status.phase, Some(Phase::Updating));
+        let changed: Vec<_> = Role::ALL
+            .into_iter()
+            .filter(|r| roles(&plan).contains(&r.name().to_owned()) && !order.contains(r))
+            .collect();
+        assert_eq!(changed.len(), 1, "{changed:?}");
+        order.push(changed[0]);
+        world.run_role(changed[0]);
+    }
+    assert_eq!(order, ROLL_ORDER);
+    world.step();
+    assert_eq!(world.status.phase, Some(Phase::Ready));
+}
+
+#[test]
+fn a_role_that_does_not_get_ready_holds_the_others_back() {
+    let mut world = World::serving();
+    world.resource.spec.log = Some(serde_json::from_value(json!({"level": "debug"})).unwrap());
+    world.run_role(Role::Matching);
+    let mut stuck = world.seen.role_deployment(Role::Matching).unwrap().clone();
+    stuck.status.as_mut().unwrap().updated_replicas = Some(0);
+    world.see_deployment(stuck);
+    let plan = world.step();
+    assert_eq!(roles(&plan), ["matching"]);
+    assert!(plan.prune.is_empty(), "{:?}", plan.prune);
+    assert!(world.message().starts_with("The matching role"), "{}", world.message());
+}
+
+#[test]
+fn scaling_does_not_roll_pods_and_is_not_held_back() {
+    let mut world = World::serving();
+    world.resource.spec.services = Some(serde_json::from_value(json!({"history": {"replicas": 3}})).unwrap());
+    let plan = world.step();
+    assert_eq!(roles(&plan), ["matching", "history", "frontend", "worker"]);
+    let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
+    let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
+    assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));
+}
+
+#[test]
+fn a_dynamic_config_change_touches_one_object() {
+    let mut world = World::serving();
+    let before = world.step();
+    world.resource.spec.dynamic_config =
+        Some(serde_json::from_value(json!({"values": {"limit.blobSize.error": [{"value": 2_097_152}]}})).unwrap());
+    let after = world.step();
+    let changed: Vec<_> =
+        after.objects.iter().filter(|o| !before.objects.contains(o)).map(|o| o.key().to_string()).collect();
+    assert_eq!(changed, ["ConfigMap c-dynamicconfig"]);
+    let Some(Object::ConfigMap(map)) = after.objects.iter().find(|o| o.key().name == "c-dynamicconfig") else {
+        unreachable!()
+    };
+    assert!(
+        map.data.as_ref().unwrap()["dynamic_config.yaml"].contains("value: 2097152"),
+        "integers stay integers: {map:?}"
+    );
+}
+
+#[test]
+fn a_rotated_secret_restarts_the_roles() {
+    let mut world = World::serving();
+    world.seen.secrets.insert("s".to_owned(), Some("8".to_owned()));
+    assert_eq!(roles(&world.step()), ["matching"], "one role after the other");
+}
+
+#[test]
+fn what_is_no_longer_wanted_is_pruned_and_what_pods_still_need_is_not() {
+    let mut world = World::serving();
+    let config = ServerConfig::render(&world.valid());
+    let map = |hash: &str| ObjectKey { kind: Kind::ConfigMap, name: format!("c-config-{hash}") };
+    world.see_child(map(&config.hash), Some(&config.hash));
+    world.see_child(map("used"), Some("used"));
+    world.see_child(map("unused"), Some("unused"));
+    world.seen.replica_set_configs.insert("used".to_owned());
+    let ui = ObjectKey { kind: Kind::Deployment, name: "c-ui".to_owned() };
+    world.see_child(ui.clone(), None);
+    let plan = world.step();
+    assert_eq!(plan.prune, [ui, map("unused")]);
+}
+
+#[test]
+fn a_settled_cluster_changes_nothing_in_its_status() {
+    let mut world = World::serving();
+    let before = world.status.clone();
+    world.now += 3600;
+    let plan = world.step();
+    assert_eq!(world.status, before);
+    assert_eq!(plan.wake, Duration::from_secs(10));
+}
+
+#[test]
+fn an_upgrade_brings_the_schema_first() {
+    let mut world = World::serving();
+    world.resource.spec.version = Some("1.32.0".to_owned());
+    let plan = world.step();
+    assert_eq!(jobs(&plan).len(), 1);
+    assert!(roles(&plan).is_empty());
+    assert_eq!(world.condition(READY).0, "True", "the old servers serve on");
+    assert_eq!(world.status.phase, Some(Phase::Updating));
+}
+
+#[rstest]
+#[case(10, "The database was made with 10 history shards")]
+#[case(64, "2 of 64 history shards are owned")]
+fn shards_that_are_not_right_are_said(#[case] shards: u32, #[case] said: &str) {
+    let mut world = World::serving();
+    world.status = TemporalClusterStatus::default();
+    let TemporalView::Seen(membership) = &mut world.seen.temporal else { unreachable!() };
+    membership.shards = shards;
+    membership.owned_shards = 2;
+    world.step();
+    assert!(world.message().starts_with(said), "{}", world.message());
+}

@@ -1,0 +1,103 @@
+//! Step 5: tells the user, by status and by events; only when there is something new to tell.
+
+use crate::api::conditions::{self, READY, STALLED};
+use crate::api::labels::MANAGED_BY_VALUE;
+use crate::api::{TemporalCluster, TemporalClusterStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::json;
+
+/// Reporting failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The API server did not answer or refused.
+    #[error("cannot write the status: {0}")]
+    Kube(#[from] kube::Error),
+    /// The status cannot be written as JSON.
+    #[error("cannot write the status as JSON: {0}")]
+    Status(#[from] serde_json::Error),
+}
+
+/// Writes the status if it differs from `old`. True when it was written.
+///
+/// # Errors
+/// When the API server refuses. A failed event is logged and forgotten.
+pub async fn report(
+    client: &Client,
+    recorder: &Recorder,
+    cluster: &TemporalCluster,
+    old: &TemporalClusterStatus,
+    new: &TemporalClusterStatus,
+) -> Result<bool, ReportError> {
+    if old == new {
+        return Ok(false);
+    }
+    let api: Api<TemporalCluster> = Api::namespaced(client.clone(), &cluster.namespace().unwrap_or_default());
+    let body = json!({
+        "apiVersion": TemporalCluster::api_version(&()),
+        "kind": TemporalCluster::kind(&()),
+        "status": serde_json::to_value(new)?,
+    });
+    let params = PatchParams::apply(MANAGED_BY_VALUE).force();
+    api.patch_status(&cluster.name_any(), &params, &Patch::Apply(&body)).await?;
+    if let Some(event) = news(&old.conditions, &new.conditions)
+        && let Err(error) = recorder.publish(&event, &cluster.object_ref(&())).await
+    {
+        tracing::warn!(%error, "cannot publish an event");
+    }
+    Ok(true)
+}
+
+/// The event that the step from the old conditions to the new ones is worth: the cluster turned ready or stopped being
+/// so, or something new stands in its way.
+fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
+    let turned = |type_: &str| {
+        let after = conditions::get(new, type_)?;
+        let before = conditions::get(old, type_);
+        let same = before.is_some_and(|b| b.status == after.status && b.reason == after.reason);
+        (!same).then_some(after)
+    };
+    let (condition, warns) = match (turned(STALLED), turned(READY)) {
+        (Some(stalled), _) if stalled.status == "True" => (stalled, true),
+        (_, Some(ready)) => (ready, is_trouble(&ready.reason)),
+        _ => return None,
+    };
+    Some(Event {
+        type_: if warns { EventType::Warning } else { EventType::Normal },
+        reason: condition.reason.clone(),
+        note: Some(conditions::shorten(&condition.message, 1000)),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    })
+}
+
+/// Reasons that need somebody's eyes.
+fn is_trouble(reason: &str) -> bool {
+    ["SecretMissing", "SchemaFailed", "RoleNotReady", "TemporalUnreachable", "ShardCountDiffers", "ApplyFailed"]
+        .contains(&reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::conditions::{Truth, set};
+    use k8s_openapi::jiff::Timestamp;
+
+    fn with(reason: &str, truth: Truth) -> Vec<Condition> {
+        let mut all = Vec::new();
+        set(&mut all, READY, truth, (reason, "text"), None, Timestamp::UNIX_EPOCH);
+        all
+    }
+
+    #[test]
+    fn only_news_is_told() {
+        let pending = with("SchemaPending", Truth::False);
+        assert!(news(&pending, &pending).is_none());
+        let event = news(&pending, &with("ClusterReady", Truth::True)).unwrap();
+        assert!(matches!(event.type_, EventType::Normal));
+        let event = news(&pending, &with("SchemaFailed", Truth::False)).unwrap();
+        assert!(matches!(event.type_, EventType::Warning));
+    }
+}

@@ -1,0 +1,87 @@
+//! Read-only calls that show whether requests pass through the whole server.
+
+use tonic::transport::Channel;
+
+use super::grpc::MAX_ANSWER;
+use super::proto::common::WorkflowExecution;
+use super::proto::taskqueue::TaskQueue;
+use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
+use super::proto::workflow::{
+    DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetClusterInfoRequest,
+};
+use super::{GrpcTemporal, Target, TemporalError};
+
+/// Made by every server when it starts.
+const NAMESPACE: &str = "temporal-system";
+/// A workflow of the worker role, on by default (`worker.historyScannerEnabled`; server 1.30 to 1.32
+/// `service/worker/scanner`). Where it does not exist, history says so, which is an answer as good.
+const WORKFLOW: &str = "temporal-sys-history-scanner";
+/// Polled by every worker pod (server 1.30 to 1.32 `service/worker/worker.go`), so that matching has it loaded and to
+/// describe it writes nothing.
+const TASK_QUEUE: &str = "default-worker-tq";
+/// `TASK_QUEUE_TYPE_WORKFLOW`
+const WORKFLOW_TASKS: i32 = 1;
+
+impl GrpcTemporal {
+    /// One leg after the other, so that the error tells the first that is broken.
+    pub(super) async fn sing(&self, target: &Target) -> Result<(), TemporalError> {
+        self.frontend_answers(target).await?;
+        self.database_answers(target).await?;
+        self.history_answers(target).await?;
+        self.matching_answers(target).await
+    }
+
+    async fn frontend_answers(&self, target: &Target) -> Result<(), TemporalError> {
+        let answer = self.call(target, "GetClusterInfo (frontend)", |channel| async move {
+            workflow(channel).get_cluster_info(self.request(GetClusterInfoRequest {})).await
+        });
+        answer.await.map(drop)
+    }
+
+    /// The frontend reads a namespace from the database each time, not from a cache (server 1.31
+    /// `service/frontend/namespace_handler.go`).
+    async fn database_answers(&self, target: &Target) -> Result<(), TemporalError> {
+        let answer = self.call(target, "DescribeNamespace (database)", |channel| async move {
+            let message = DescribeNamespaceRequest { namespace: NAMESPACE.to_owned() };
+            workflow(channel).describe_namespace(self.request(message)).await
+        });
+        answer.await.map(drop)
+    }
+
+    /// History looks up the current run in the database, cached or not (server 1.31
+    /// `service/history/api/consistency_checker.go`).
+    async fn history_answers(&self, target: &Target) -> Result<(), TemporalError> {
+        let answer = self.call(target, "DescribeWorkflowExecution (history)", |channel| async move {
+            let execution = WorkflowExecution { workflow_id: WORKFLOW.to_owned(), run_id: String::new() };
+            let message =
+                DescribeWorkflowExecutionRequest { namespace: NAMESPACE.to_owned(), execution: Some(execution) };
+            workflow(channel).describe_workflow_execution(self.request(message)).await
+        });
+        match answer.await {
+            Err(error) if is_missing_workflow(&error) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn matching_answers(&self, target: &Target) -> Result<(), TemporalError> {
+        let answer = self.call(target, "DescribeTaskQueue (matching)", |channel| async move {
+            let message = DescribeTaskQueueRequest {
+                namespace: NAMESPACE.to_owned(),
+                task_queue: Some(TaskQueue { name: TASK_QUEUE.to_owned() }),
+                task_queue_type: WORKFLOW_TASKS,
+            };
+            workflow(channel).describe_task_queue(self.request(message)).await
+        });
+        answer.await.map(drop)
+    }
+}
+
+/// Said by history. That the *namespace* is missing is said by the frontend, and proves nothing.
+fn is_missing_workflow(error: &TemporalError) -> bool {
+    matches!(error, TemporalError::Refused { code: "NOT_FOUND", failure, .. }
+        if failure.as_deref() != Some("NamespaceNotFoundFailure"))
+}
+
+fn workflow(channel: Channel) -> WorkflowServiceClient<Channel> {
+    WorkflowServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
+}

@@ -1,0 +1,138 @@
+//! Connections to frontends: how they are reached, and how long they are kept.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use tonic::transport::{Channel, Endpoint};
+
+use super::forward::PodForward;
+use super::{ClusterRef, Target, TemporalError};
+
+/// A connection that nobody has used for this long is closed. The server closes them after about 5 minutes too
+/// (`frontend.keepAliveMaxConnectionAge`).
+const IDLE: Duration = Duration::from_secs(180);
+
+/// How frontends are reached.
+#[derive(Clone)]
+pub enum Reach {
+    /// From inside the Kubernetes cluster: by the Service's DNS name or the pod's address.
+    Service,
+    /// From outside: by a port-forward through the API server to a ready frontend pod.
+    PortForward(Client),
+}
+
+/// Makes connections and keeps one for each target.
+pub(super) struct Dialer {
+    reach: Reach,
+    kept: Mutex<BTreeMap<Target, Kept>>,
+    /// Counts the connections made.
+    made: AtomicU64,
+}
+
+struct Kept {
+    channel: Channel,
+    /// Tells this connection from a later one to the same target.
+    made: u64,
+    used: Instant,
+}
+
+/// A connection in use.
+pub(super) struct Line {
+    pub(super) channel: Channel,
+    made: u64,
+}
+
+impl Dialer {
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { reach, kept: Mutex::default(), made: AtomicU64::default() }
+    }
+
+    /// The connection to a target. A new one connects on its first call, not here.
+    pub(super) fn line(&self, target: &Target, call: &'static str) -> Result<Line, TemporalError> {
+        self.line_at(target, call, Instant::now())
+    }
+
+    fn line_at(&self, target: &Target, call: &'static str, now: Instant) -> Result<Line, TemporalError> {
+        let mut kept = self.lock();
+        kept.retain(|_, line| now.saturating_duration_since(line.used) < IDLE);
+        if let Some(line) = kept.get_mut(target) {
+            line.used = now;
+            return Ok(Line { channel: line.channel.clone(), made: line.made });
+        }
+        let channel = self.open(target).map_err(|error| TemporalError::Protocol {
+            call,
+            detail: format!("{} is not an address: {error}", target.authority()),
+        })?;
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        kept.insert(target.clone(), Kept { channel: channel.clone(), made, used: now });
+        Ok(Line { channel, made })
+    }
+
+    /// Does not hand this connection out again: the next call resolves the name anew and may meet another pod.
+    pub(super) fn hang_up(&self, target: &Target, line: &Line) {
+        let mut kept = self.lock();
+        if kept.get(target).is_some_and(|now| now.made == line.made) {
+            kept.remove(target);
+        }
+    }
+
+    /// Closes every connection to a cluster.
+    pub(super) fn forget(&self, cluster: &ClusterRef) {
+        self.lock().retain(|target, _| target.cluster != *cluster);
+    }
+
+    /// The one place that knows how to connect. TLS will enter here.
+    fn open(&self, target: &Target) -> Result<Channel, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", target.authority()))?
+            .user_agent(concat!("temporal-operator/", env!("CARGO_PKG_VERSION")))?;
+        Ok(match &self.reach {
+            Reach::Service => endpoint.connect_lazy(),
+            Reach::PortForward(client) => {
+                let forward = PodForward::new(client.clone(), target.clone());
+                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| forward.clone().connect()))
+            }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Target, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_kept_hung_up_forgotten_and_expire() {
+        let dialer = Dialer::new(Reach::Service);
+        let (one, two) = (Target::frontend("ns", "one", 1), Target::frontend("ns", "two", 1));
+        let first = dialer.line(&one, "X").unwrap();
+        assert_eq!(first.made, dialer.line(&one, "X").unwrap().made);
+        dialer.hang_up(&one, &first);
+        let second = dialer.line(&one, "X").unwrap();
+        assert_ne!(first.made, second.made);
+        dialer.hang_up(&one, &first);
+        assert_eq!(second.made, dialer.line(&one, "X").unwrap().made, "an old line does not close a new one");
+
+        dialer.line(&two, "X").unwrap();
+        dialer.forget(&one.cluster);
+        assert_eq!(dialer.len(), 1);
+        dialer.line_at(&one, "X", Instant::now() + IDLE).unwrap();
+        assert_eq!(dialer.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_bad_name_is_a_bug() {
+        let error = Dialer::new(Reach::Service).line(&Target::frontend("n s", "a", 1), "X").err().unwrap();
+        assert_eq!(error.class(), "Protocol");
+    }
+}

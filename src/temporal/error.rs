@@ -1,0 +1,111 @@
+//! Why a call has failed, in classes that the operator acts upon.
+
+use thiserror::Error;
+
+/// Longest text of a server that is kept, in characters.
+const MAX_TEXT: usize = 256;
+
+/// A failed call. Its text is one sentence, fit for a condition.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TemporalError {
+    /// No answer: connect, timeout, or a frontend that is not ready. Try again later.
+    #[error("Temporal does not answer {call}: {reason}")]
+    Unreachable {
+        /// The gRPC method, and whom it reached for where the canary knows.
+        call: &'static str,
+        /// What went wrong below.
+        reason: String,
+    },
+    /// The operator is not allowed to ask. Waits for a change of credentials or of the authorizer.
+    #[error("Temporal denies the operator {call}: {message}")]
+    Denied {
+        /// The gRPC method.
+        call: &'static str,
+        /// The server's words.
+        message: String,
+    },
+    /// The server has answered with an error.
+    #[error("Temporal refuses {call} with {code}: {message}")]
+    Refused {
+        /// The gRPC method.
+        call: &'static str,
+        /// Name of the gRPC code, such as `NOT_FOUND`.
+        code: &'static str,
+        /// Temporal's kind of failure, such as `NamespaceNotFoundFailure`, where it gives one.
+        failure: Option<String>,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer is not what this operator understands: a bug of ours, or no Temporal at that address.
+    #[error("Temporal's answer to {call} is not understood: {detail}")]
+    Protocol {
+        /// The gRPC method.
+        call: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl TemporalError {
+    /// The class as a word, for metrics and condition reasons.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "Unreachable",
+            Self::Denied { .. } => "Denied",
+            Self::Refused { .. } => "Refused",
+            Self::Protocol { .. } => "Protocol",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody's doing.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { code, .. } => matches!(*code, "RESOURCE_EXHAUSTED" | "ABORTED" | "INTERNAL" | "UNKNOWN"),
+            Self::Denied { .. } | Self::Protocol { .. } => false,
+        }
+    }
+}
+
+/// Text from outside on one line of bounded length.
+pub(super) fn bounded(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    if line.is_empty() {
+        return "no message".to_owned();
+    }
+    match line.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_bounded_line() {
+        assert_eq!(bounded(" a\n\tb\u{7}  c "), "a b c");
+        assert_eq!(bounded("\n"), "no message");
+        let long = bounded(&"é".repeat(1000));
+        assert_eq!(long.chars().count(), MAX_TEXT + 1);
+        assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn sentences() {
+        let error = TemporalError::Refused {
+            call: "DescribeCluster",
+            code: "RESOURCE_EXHAUSTED",
+            failure: None,
+            message: "namespace rate limit exceeded".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "Temporal refuses DescribeCluster with RESOURCE_EXHAUSTED: namespace rate limit exceeded"
+        );
+        assert_eq!(error.class(), "Refused");
+        assert!(error.is_transient());
+    }
+}

@@ -1,0 +1,210 @@
+//! [`Temporal`] over gRPC.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt};
+use tokio::time::{Instant, timeout_at};
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use super::dial::Dialer;
+use super::error::bounded;
+use super::proto::admin::admin_service_client::AdminServiceClient;
+use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
+use super::status::error_of;
+use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
+
+/// How long a call may take, connecting included.
+const DEADLINE: Duration = Duration::from_secs(3);
+/// Largest answer that is read, in bytes. 16384 shards, the most in use, are 50 KB.
+pub(super) const MAX_ANSWER: usize = 1024 * 1024;
+/// History hosts that are asked at a time.
+const PARALLEL: usize = 8;
+
+/// Asks real servers.
+pub struct GrpcTemporal {
+    dialer: Dialer,
+    deadline: Duration,
+}
+
+impl GrpcTemporal {
+    /// A speaker that reaches frontends in one way.
+    pub fn new(reach: Reach) -> Self {
+        Self { dialer: Dialer::new(reach), deadline: DEADLINE }
+    }
+
+    /// Changes the deadline of each call, 3 s by default.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// A call that may be repeated. It is, once and within the same deadline, when the connection turns out to be
+    /// broken or leads to a frontend that is leaving.
+    pub(super) async fn call<T, F>(
+        &self,
+        target: &Target,
+        call: &'static str,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let until = Instant::now() + self.deadline;
+        let first = self.once(target, call, until, &ask).await;
+        match first {
+            Err(TemporalError::Unreachable { .. }) if !is_over(until) => self.once(target, call, until, &ask).await,
+            other => other,
+        }
+    }
+
+    async fn once<T, F>(
+        &self,
+        target: &Target,
+        call: &'static str,
+        until: Instant,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let line = self.dialer.line(target, call)?;
+        let result = self.bounded_by(call, until, ask(line.channel.clone())).await;
+        if matches!(result, Err(TemporalError::Unreachable { .. })) {
+            self.dialer.hang_up(target, &line);
+        }
+        result
+    }
+
+    async fn bounded_by<T>(
+        &self,
+        call: &'static str,
+        until: Instant,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, TemporalError> {
+        let error = match timeout_at(until, answer).await {
+            Ok(Ok(response)) => return Ok(response.into_inner()),
+            Ok(Err(status)) => Some(error_of(call, &status)),
+            Err(_) => None,
+        };
+        match error {
+            Some(error) if !matches!(error, TemporalError::Unreachable { .. }) || !is_over(until) => Err(error),
+            _ => Err(TemporalError::Unreachable { call, reason: format!("nothing within {:?}", self.deadline) }),
+        }
+    }
+
+    /// A request with its deadline, for the server to give up as well. As an operator's call it is not held up by the
+    /// rate limits that the users fill (`frontend.operatorRPSRatio`; server 1.31 `service/frontend/configs/quotas.go`).
+    pub(super) fn request<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.deadline);
+        request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
+        request
+    }
+
+    async fn cluster(&self, target: &Target) -> Result<ClusterView, TemporalError> {
+        let answer = self.call(target, "DescribeCluster", |channel| async move {
+            admin(channel).describe_cluster(self.request(DescribeClusterRequest::default())).await
+        });
+        view_of(answer.await?)
+    }
+
+    async fn shards_of(&self, target: &Target, hosts: &BTreeSet<SocketAddr>) -> Result<ShardView, TemporalError> {
+        if hosts.is_empty() {
+            return Ok(ShardView::default());
+        }
+        let line = self.dialer.line(target, "DescribeHistoryHost")?;
+        let answers: Vec<_> = stream::iter(hosts.iter().copied())
+            .map(|host| self.host(line.channel.clone(), host).map(move |held| (host, held)))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        let mut view = ShardView::default();
+        for (host, answer) in answers {
+            match answer {
+                Ok(shards) => drop(view.held.insert(host, shards)),
+                Err(error @ TemporalError::Denied { .. }) => return Err(error),
+                Err(error) => drop(view.silent.insert(host, error)),
+            }
+        }
+        // One silent host says nothing of the way to the frontend; all of them might.
+        if view.held.is_empty() {
+            self.dialer.hang_up(target, &line);
+        }
+        Ok(view)
+    }
+
+    async fn host(&self, channel: Channel, host: SocketAddr) -> Result<BTreeSet<u32>, TemporalError> {
+        let call = "DescribeHistoryHost";
+        let request = self.request(DescribeHistoryHostRequest { host_address: host.to_string() });
+        let until = Instant::now() + self.deadline;
+        let answer = self.bounded_by(call, until, admin(channel).describe_history_host(request)).await?;
+        answer.shard_ids.into_iter().map(|shard| natural(call, "shard", shard)).collect()
+    }
+}
+
+impl Temporal for GrpcTemporal {
+    fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>> {
+        self.cluster(target).boxed()
+    }
+
+    fn shards<'a>(
+        &'a self,
+        target: &'a Target,
+        hosts: &'a BTreeSet<SocketAddr>,
+    ) -> BoxFuture<'a, Result<ShardView, TemporalError>> {
+        self.shards_of(target, hosts).boxed()
+    }
+
+    fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.sing(target).boxed()
+    }
+
+    fn forget(&self, cluster: &ClusterRef) {
+        self.dialer.forget(cluster);
+    }
+}
+
+/// The server's clock, tonic's and ours all watch the deadline, and any of them may be the first to end the call.
+fn is_over(until: Instant) -> bool {
+    Instant::now() + Duration::from_millis(50) >= until
+}
+
+fn admin(channel: Channel) -> AdminServiceClient<Channel> {
+    AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
+}
+
+fn view_of(answer: DescribeClusterResponse) -> Result<ClusterView, TemporalError> {
+    let call = "DescribeCluster";
+    let mut rings = BTreeMap::new();
+    for ring in answer.membership_info.unwrap_or_default().rings {
+        let Some(role) = Role::parse(&ring.role) else { continue };
+        let members: Result<BTreeSet<_>, _> =
+            ring.members.iter().map(|member| address(call, &member.identity)).collect();
+        rings.insert(role, members?);
+    }
+    Ok(ClusterView {
+        server_version: bounded(&answer.server_version),
+        cluster_id: bounded(&answer.cluster_id),
+        cluster_name: bounded(&answer.cluster_name),
+        history_shard_count: natural(call, "shard count", answer.history_shard_count)?,
+        persistence_store: bounded(&answer.persistence_store),
+        visibility_store: bounded(&answer.visibility_store),
+        rings,
+    })
+}
+
+/// A ring member as the server writes it: `10.0.0.1:7234`, `[fd00::1]:7234`.
+fn address(call: &'static str, text: &str) -> Result<SocketAddr, TemporalError> {
+    text.parse()
+        .map_err(|_| TemporalError::Protocol { call, detail: bounded(&format!("member {text:?} is not an address")) })
+}
+
+fn natural(call: &'static str, what: &str, number: i32) -> Result<u32, TemporalError> {
+    let positive = u32::try_from(number).ok().filter(|number| *number > 0);
+    positive.ok_or_else(|| TemporalError::Protocol { call, detail: format!("{what} {number} is not positive") })
+}

@@ -1,0 +1,54 @@
+//! The only speaker of gRPC: what the operator asks Temporal, and nothing else.
+//!
+//! The rest of the operator sees the trait [`Temporal`] and plain data. [`GrpcTemporal`] asks a real server through
+//! its frontend; [`FakeTemporal`] answers from memory, for tests. All calls only read, so any of them may be repeated.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use futures::future::BoxFuture;
+
+mod canary;
+mod dial;
+mod error;
+mod fake;
+mod forward;
+mod grpc;
+mod proto;
+mod status;
+#[cfg(test)]
+mod stub;
+mod target;
+mod view;
+
+pub use dial::Reach;
+pub use error::TemporalError;
+pub use fake::{Call, FakeTemporal};
+pub use grpc::GrpcTemporal;
+pub use target::{ClusterRef, PodRef, Target};
+pub use view::{ClusterView, Role, ShardView};
+
+/// What the operator asks a Temporal cluster.
+///
+/// Every answer comes within a deadline; there is no retry behind it beyond one on a fresh connection.
+pub trait Temporal: Send + Sync {
+    /// One frontend's view of its cluster: version, identity, stores, and who is in which ring.
+    fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>>;
+
+    /// Which shards each of these history hosts (members of the history ring) holds.
+    ///
+    /// A host that does not answer is listed in the view and is not an error. It is an error when the operator may not
+    /// ask at all.
+    fn shards<'a>(
+        &'a self,
+        target: &'a Target,
+        hosts: &'a BTreeSet<SocketAddr>,
+    ) -> BoxFuture<'a, Result<ShardView, TemporalError>>;
+
+    /// Proves with reads alone that requests pass: frontend to database, frontend to history to database, frontend to
+    /// matching. The error names the first leg that is broken.
+    fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
+
+    /// Closes all connections to a cluster that is gone.
+    fn forget(&self, cluster: &ClusterRef);
+}

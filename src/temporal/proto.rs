@@ -1,0 +1,41 @@
+//! The generated messages and clients, in Temporal's own packages.
+#![allow(missing_docs, unused_qualifications, clippy::all)]
+
+pub mod temporal {
+    pub mod api {
+        pub mod common {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.common.v1");
+            }
+        }
+        pub mod taskqueue {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.taskqueue.v1");
+            }
+        }
+        pub mod workflowservice {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.workflowservice.v1");
+            }
+        }
+    }
+    pub mod server {
+        pub mod api {
+            pub mod adminservice {
+                pub mod v1 {
+                    tonic::include_proto!("temporal.server.api.adminservice.v1");
+                }
+            }
+            pub mod cluster {
+                pub mod v1 {
+                    tonic::include_proto!("temporal.server.api.cluster.v1");
+                }
+            }
+        }
+    }
+}
+
+pub use temporal::api::{common::v1 as common, taskqueue::v1 as taskqueue, workflowservice::v1 as workflow};
+pub use temporal::server::api::adminservice::v1 as admin;
+#[cfg(test)]
+pub use temporal::server::api::cluster::v1 as cluster;

@@ -1,0 +1,246 @@
+//! [`GrpcTemporal`] against a server in this process that does as it is told.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Request, Response, Status};
+
+use super::proto::admin::admin_service_server::{AdminService, AdminServiceServer};
+use super::proto::cluster::{HostInfo, MembershipInfo, RingInfo};
+use super::proto::workflow::workflow_service_server::{WorkflowService, WorkflowServiceServer};
+use super::proto::{admin, workflow};
+use super::*;
+
+/// Answers of the stub. All default to success.
+#[derive(Clone, Default)]
+struct Stub {
+    /// Members by the name of the ring.
+    rings: Vec<(&'static str, Vec<&'static str>)>,
+    /// Fails that many calls with UNAVAILABLE first.
+    unavailable: Arc<AtomicU32>,
+    /// Fails the calls of this name so.
+    failing: Option<(&'static str, Code, Vec<u8>)>,
+    /// Never answers the calls of this name.
+    hanging: Option<&'static str>,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stub {
+    async fn serve(&self) -> Target {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::builder()
+            .add_service(AdminServiceServer::new(self.clone()))
+            .add_service(WorkflowServiceServer::new(self.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        target(address)
+    }
+
+    async fn enter<M>(&self, call: &str, request: &Request<M>) -> Result<(), Status> {
+        assert_eq!(request.metadata().get("caller-type").unwrap(), "operator");
+        assert!(request.metadata().contains_key("grpc-timeout"));
+        self.calls.lock().unwrap().push(call.to_owned());
+        if self.hanging == Some(call) {
+            std::future::pending::<()>().await;
+        }
+        let left = self.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Err(Status::unavailable("Frontend is not healthy yet"));
+        }
+        match &self.failing {
+            Some((name, code, details)) if *name == call => {
+                Err(Status::with_details(*code, format!("{call} failed"), details.clone().into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Stub {
+    async fn describe_cluster(
+        &self,
+        request: Request<admin::DescribeClusterRequest>,
+    ) -> Result<Response<admin::DescribeClusterResponse>, Status> {
+        self.enter("DescribeCluster", &request).await?;
+        let member = |identity: &&str| HostInfo { identity: (*identity).to_owned() };
+        let ring = |(role, members): &(&str, Vec<&str>)| RingInfo {
+            role: (*role).to_owned(),
+            members: members.iter().map(member).collect(),
+        };
+        Ok(Response::new(admin::DescribeClusterResponse {
+            server_version: "1.31.2".to_owned(),
+            history_shard_count: 4,
+            membership_info: Some(MembershipInfo { rings: self.rings.iter().map(ring).collect() }),
+            ..admin::DescribeClusterResponse::default()
+        }))
+    }
+
+    async fn describe_history_host(
+        &self,
+        request: Request<admin::DescribeHistoryHostRequest>,
+    ) -> Result<Response<admin::DescribeHistoryHostResponse>, Status> {
+        let host = &request.get_ref().host_address;
+        self.enter(host, &request).await?;
+        Ok(Response::new(admin::DescribeHistoryHostResponse { shard_ids: vec![1, 2] }))
+    }
+}
+
+#[tonic::async_trait]
+impl WorkflowService for Stub {
+    async fn get_cluster_info(
+        &self,
+        request: Request<workflow::GetClusterInfoRequest>,
+    ) -> Result<Response<workflow::GetClusterInfoResponse>, Status> {
+        self.enter("GetClusterInfo", &request).await?;
+        Ok(Response::new(workflow::GetClusterInfoResponse {}))
+    }
+
+    async fn describe_namespace(
+        &self,
+        request: Request<workflow::DescribeNamespaceRequest>,
+    ) -> Result<Response<workflow::DescribeNamespaceResponse>, Status> {
+        self.enter("DescribeNamespace", &request).await?;
+        Ok(Response::new(workflow::DescribeNamespaceResponse {}))
+    }
+
+    async fn describe_task_queue(
+        &self,
+        request: Request<workflow::DescribeTaskQueueRequest>,
+    ) -> Result<Response<workflow::DescribeTaskQueueResponse>, Status> {
+        self.enter("DescribeTaskQueue", &request).await?;
+        Ok(Response::new(workflow::DescribeTaskQueueResponse {}))
+    }
+
+    async fn describe_workflow_execution(
+        &self,
+        request: Request<workflow::DescribeWorkflowExecutionRequest>,
+    ) -> Result<Response<workflow::DescribeWorkflowExecutionResponse>, Status> {
+        self.enter("DescribeWorkflowExecution", &request).await?;
+        Ok(Response::new(workflow::DescribeWorkflowExecutionResponse {}))
+    }
+}
+
+fn target(address: SocketAddr) -> Target {
+    Target::frontend("ns", "stub", address.port()).on_pod("stub", address.ip())
+}
+
+/// A speaker whose deadline is far from what a test may take to the one side, and to the other.
+fn speaker() -> GrpcTemporal {
+    GrpcTemporal::new(Reach::Service).with_deadline(Duration::from_secs(20))
+}
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// `google.rpc.Status { details: [Any { type_url }] }` by hand.
+fn details(kind: &str) -> Vec<u8> {
+    let url = format!("type.googleapis.com/temporal.api.errordetails.v1.{kind}");
+    let length = u8::try_from(url.len()).unwrap();
+    [&[0x1a, length + 2, 0x0a, length], url.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_cluster_is_described() {
+    let rings =
+        vec![("history", vec!["10.0.0.1:7234", "[fd00::1]:7234"]), ("worker", vec![]), ("later", vec!["what?"])];
+    let stub = Stub { rings, ..Stub::default() };
+    let view = speaker().describe_cluster(&stub.serve().await).await.unwrap();
+    assert_eq!((view.server_version.as_str(), view.history_shard_count), ("1.31.2", 4));
+    assert_eq!(view.rings.keys().copied().collect::<Vec<_>>(), [Role::History, Role::Worker]);
+    assert!(view.is_member(Role::History, "fd00::1".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_member_without_an_address_is_not_understood() {
+    let stub = Stub { rings: vec![("history", vec!["history.example"])], ..Stub::default() };
+    let error = speaker().describe_cluster(&stub.serve().await).await.unwrap_err();
+    assert_eq!(error.class(), "Protocol");
+    assert!(error.to_string().ends_with(r#"member "history.example" is not an address"#), "{error}");
+}
+
+#[tokio::test]
+async fn a_frontend_that_is_leaving_is_asked_once_more() {
+    let stub = Stub { unavailable: Arc::new(AtomicU32::new(1)), ..Stub::default() };
+    let target = stub.serve().await;
+    assert!(speaker().describe_cluster(&target).await.is_ok());
+    assert_eq!(stub.calls().len(), 2);
+    stub.unavailable.store(2, Ordering::SeqCst);
+    let error = speaker().describe_cluster(&target).await.unwrap_err();
+    assert_eq!(error.to_string(), "Temporal does not answer DescribeCluster: Frontend is not healthy yet");
+    assert_eq!(stub.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_ends_with_its_deadline() {
+    let stub = Stub { hanging: Some("DescribeCluster"), ..Stub::default() };
+    let begin = Instant::now();
+    let target = stub.serve().await;
+    let error = speaker().with_deadline(SHORT).describe_cluster(&target).await.unwrap_err();
+    assert_eq!(error.class(), "Unreachable", "{error}");
+    assert!(begin.elapsed() >= SHORT && begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn refusals_are_final() {
+    let stub = Stub { failing: Some(("DescribeCluster", Code::PermissionDenied, Vec::new())), ..Stub::default() };
+    let error = speaker().describe_cluster(&stub.serve().await).await.unwrap_err();
+    assert_eq!(error.to_string(), "Temporal denies the operator DescribeCluster: DescribeCluster failed");
+    assert_eq!(stub.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = speaker().canary(&target(free)).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("Temporal does not answer GetClusterInfo (frontend): Connection refused"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_silent_history_host_does_not_hide_the_others() {
+    let hosts: BTreeSet<SocketAddr> = ["10.0.0.1:7234", "10.0.0.2:7234"].map(|host| host.parse().unwrap()).into();
+    let stub = Stub { hanging: Some("10.0.0.2:7234"), ..Stub::default() };
+    let view = speaker().with_deadline(SHORT).shards(&stub.serve().await, &hosts).await.unwrap();
+    assert_eq!(view.held.values().collect::<Vec<_>>(), [&BTreeSet::from([1, 2])]);
+    assert_eq!(view.silent.keys().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.2:7234"]);
+
+    let stub = Stub { failing: Some(("10.0.0.2:7234", Code::PermissionDenied, Vec::new())), ..Stub::default() };
+    assert_eq!(speaker().shards(&stub.serve().await, &hosts).await.unwrap_err().class(), "Denied");
+}
+
+#[tokio::test]
+async fn the_canary_asks_leg_by_leg() {
+    let stub = Stub::default();
+    let target = stub.serve().await;
+    speaker().canary(&target).await.unwrap();
+    let legs = ["GetClusterInfo", "DescribeNamespace", "DescribeWorkflowExecution", "DescribeTaskQueue"];
+    assert_eq!(stub.calls(), legs);
+    for (at, leg) in legs.into_iter().enumerate() {
+        let stub = Stub { failing: Some((leg, Code::Internal, Vec::new())), ..Stub::default() };
+        let error = speaker().canary(&stub.serve().await).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("Temporal refuses {leg} (")), "{error}");
+        assert!(error.to_string().ends_with(&format!(") with INTERNAL: {leg} failed")), "{error}");
+        assert_eq!(stub.calls().len(), at + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_workflow_is_an_answer_of_history_and_a_missing_namespace_is_not() {
+    let call = "DescribeWorkflowExecution";
+    let missing = |kind| Stub { failing: Some((call, Code::NotFound, details(kind))), ..Stub::default() };
+    speaker().canary(&missing("NotFoundFailure").serve().await).await.unwrap();
+    let error = speaker().canary(&missing("NamespaceNotFoundFailure").serve().await).await.unwrap_err();
+    assert_eq!(error.class(), "Refused");
+}

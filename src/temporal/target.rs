@@ -1,0 +1,95 @@
+//! Which frontend to ask, and its address.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use super::Role;
+
+/// The resource that a cluster belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterRef {
+    /// Kubernetes namespace.
+    pub namespace: String,
+    /// Name of the `TemporalCluster`.
+    pub name: String,
+}
+
+impl fmt::Display for ClusterRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// One frontend pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodRef {
+    /// Name of the pod.
+    pub name: String,
+    /// Its address, as in the ring.
+    pub ip: IpAddr,
+}
+
+/// Whom to ask: any frontend of a cluster, or one frontend pod.
+///
+/// A frontend reports its own version only, so that a rollout asks the pods one by one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// The cluster's resource.
+    pub cluster: ClusterRef,
+    /// [`Role::Frontend`] or [`Role::InternalFrontend`].
+    pub role: Role,
+    /// gRPC port of that role.
+    pub port: u16,
+    /// `None`: any ready one, through the Service.
+    pub pod: Option<PodRef>,
+}
+
+impl Target {
+    /// Any frontend of a cluster.
+    pub fn frontend(namespace: impl Into<String>, name: impl Into<String>, port: u16) -> Self {
+        let cluster = ClusterRef { namespace: namespace.into(), name: name.into() };
+        Self { cluster, role: Role::Frontend, port, pod: None }
+    }
+
+    /// Any internal frontend of the same cluster.
+    pub fn internal(mut self, port: u16) -> Self {
+        self.role = Role::InternalFrontend;
+        self.port = port;
+        self
+    }
+
+    /// One pod of the same cluster and role.
+    pub fn on_pod(&self, name: impl Into<String>, ip: IpAddr) -> Self {
+        Self { pod: Some(PodRef { name: name.into(), ip }), ..self.clone() }
+    }
+
+    /// `host:port` as seen from inside the Kubernetes cluster: the pod's, or the Service's
+    /// (`<cluster>-<role>.<namespace>.svc`, completed by the resolver's search list).
+    pub fn authority(&self) -> String {
+        match &self.pod {
+            Some(pod) => SocketAddr::new(pod.ip, self.port).to_string(),
+            None => format!("{}-{}.{}.svc:{}", self.cluster.name, self.role, self.cluster.namespace, self.port),
+        }
+    }
+
+    /// Label selector of the frontend pods.
+    pub fn selector(&self) -> String {
+        format!("app.kubernetes.io/name={},app.kubernetes.io/component={}", self.cluster.name, self.role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let any = Target::frontend("prod", "orders", 7233);
+        assert_eq!(any.authority(), "orders-frontend.prod.svc:7233");
+        assert_eq!(any.clone().internal(7236).authority(), "orders-internal-frontend.prod.svc:7236");
+        assert_eq!(any.on_pod("p", "10.0.0.7".parse().unwrap()).authority(), "10.0.0.7:7233");
+        assert_eq!(any.on_pod("p", "fd00::7".parse().unwrap()).authority(), "[fd00::7]:7233");
+        assert_eq!(any.selector(), "app.kubernetes.io/name=orders,app.kubernetes.io/component=frontend");
+        assert_eq!(any.cluster.to_string(), "prod/orders");
+    }
+}

@@ -1,0 +1,71 @@
+//! Step 1: from what the user wrote to what can be carried out.
+//!
+//! [`cluster`] checks again what the CRD's CEL rules refuse at `kubectl apply` (a rule may be newer than the stored
+//! object) and fills in every default. Each problem names the field and the remedy.
+
+mod cluster;
+mod fields;
+mod observability;
+mod store;
+mod unsupported;
+pub mod version;
+
+pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
+
+use crate::api::TemporalCluster;
+use std::fmt;
+
+/// A manifest that cannot be carried out until it changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Invalid {
+    /// Every problem found, in the order of the fields.
+    pub problems: Vec<Problem>,
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the field, for example `spec.numHistoryShards`.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, p) in self.problems.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", p.field, p.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects problems while fields are read.
+#[derive(Default)]
+pub(crate) struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes a problem.
+    pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { field: field.into(), message: message.into() });
+    }
+
+    /// Notes a problem when there is one.
+    pub(crate) fn require(&mut self, holds: bool, field: &str, message: &str) {
+        if !holds {
+            self.add(field, message);
+        }
+    }
+}
+
+/// The cluster as it can be carried out, or everything that is wrong with it.
+pub fn cluster(resource: &TemporalCluster) -> Result<ValidCluster, Invalid> {
+    let mut problems = Problems::default();
+    unsupported::check(&resource.spec, &mut problems);
+    let valid = fields::read(resource, &mut problems);
+    match valid {
+        Some(valid) if problems.0.is_empty() => Ok(valid),
+        _ => Err(Invalid { problems: problems.0 }),
+    }
+}

@@ -1,0 +1,97 @@
+//! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
+
+mod live;
+
+pub use live::{Found, Live};
+
+use crate::api::labels;
+use futures::{Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::PartialObjectMeta;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::pin::Pin;
+
+/// What is known of the objects the operator made. Deployments and Jobs whole, for their status; of the rest only the
+/// metadata.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub struct Stores {
+    pub deployments: Store<Deployment>,
+    pub jobs: Store<Job>,
+    pub replica_sets: Store<PartialObjectMeta<ReplicaSet>>,
+    pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    pub services: Store<PartialObjectMeta<Service>>,
+    pub service_accounts: Store<PartialObjectMeta<ServiceAccount>>,
+    pub disruption_budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
+}
+
+/// The events of one kind's watch.
+pub type Events<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
+
+/// The events behind [`Stores`]; polling them is what keeps the stores fresh.
+#[allow(missing_docs)]
+pub struct Streams {
+    pub deployments: Events<Deployment>,
+    pub jobs: Events<Job>,
+    pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
+    pub config_maps: Events<PartialObjectMeta<ConfigMap>>,
+    pub services: Events<PartialObjectMeta<Service>>,
+    pub service_accounts: Events<PartialObjectMeta<ServiceAccount>>,
+    pub disruption_budgets: Events<PartialObjectMeta<PodDisruptionBudget>>,
+}
+
+/// Where the operator looks: one namespace, or all.
+#[must_use]
+pub fn scope<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), ns))
+}
+
+/// Starts the watches.
+#[must_use]
+pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
+    let (deployments, deployment_events) = watch(scope(client, namespace));
+    let (jobs, job_events) = watch(scope(client, namespace));
+    let (replica_sets, replica_set_events) = watch(scope(client, namespace));
+    let (config_maps, config_map_events) = watch(scope(client, namespace));
+    let (services, service_events) = watch(scope(client, namespace));
+    let (service_accounts, service_account_events) = watch(scope(client, namespace));
+    let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace));
+    let stores =
+        Stores { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets };
+    let streams = Streams {
+        deployments: deployment_events,
+        jobs: job_events,
+        replica_sets: replica_set_events,
+        config_maps: config_map_events,
+        services: service_events,
+        service_accounts: service_account_events,
+        disruption_budgets: disruption_budget_events,
+    };
+    (stores, streams)
+}
+
+/// Watches what carries our label, without managed fields: they are half of the metadata and of no use here.
+fn watch<K>(api: Api<K>) -> (Store<K>, Events<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let config = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
+    let events = watcher(api, config)
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .touched_objects();
+    (store, events.boxed())
+}

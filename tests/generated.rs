@@ -1,0 +1,27 @@
+//! Generated files are what the code prints. `UPDATE=1 cargo test --test generated` (or `make generate`) rewrites them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use temporal_operator::api;
+
+/// Largest CRD that client-side `kubectl apply` takes: it stores the object again in an annotation of at most 256 KiB.
+const LARGEST: usize = 200 * 1024;
+
+#[test]
+fn crds_are_up_to_date_and_small_enough() {
+    for crd in api::all_crds() {
+        let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+        let text = format!("---\n{}", serde_yaml::to_string(&crd).unwrap());
+        assert!(serde_json::to_string(&crd).unwrap().len() < LARGEST, "{name} is too large for kubectl apply");
+        compare(&Path::new("crds").join(name), &text);
+    }
+}
+
+fn compare(path: &Path, wanted: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == wanted, "{} is stale; run `make generate`", path.display());
+}
