@@ -13,7 +13,8 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Reading failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,229 @@
+//! The operator may be killed at any moment: after each single write of each kind of change, before or after it heard
+//! the answer, a new one converges to the same end state. And a second pass writes nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod fake_api;
+mod world;
+
+use fake_api::{Call, Cut};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use rstest::rstest;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use temporal_operator::api::TemporalCluster;
+use temporal_operator::api::services::{ServiceSpec, ServicesSpec};
+use world::{CLUSTER, NAMESPACE, OPERATOR, World, manifest};
+
+/// A change a user makes.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Create,
+    Scale,
+    Config,
+    UiOff,
+    Delete,
+}
+
+impl Change {
+    /// The world as it is before the change, settled.
+    async fn before(self) -> World {
+        let world = World::new();
+        if !matches!(self, Self::Create) {
+            world.api.put(&manifest());
+            let operator = world.operator();
+            world.settled().await;
+            drop(operator);
+        }
+        world.api.clear_audit();
+        world
+    }
+
+    fn make(self, world: &World) {
+        match self {
+            Self::Create => {
+                world.api.put(&manifest());
+            }
+            Self::Scale => world.change(|c| {
+                let history = ServiceSpec { replicas: Some(3), ..ServiceSpec::default() };
+                c.spec.services = Some(ServicesSpec { history: Some(history), ..ServicesSpec::default() });
+            }),
+            Self::Config => world.change(|c| c.spec.log = serde_json::from_value(json!({"level": "debug"})).unwrap()),
+            Self::UiOff => world.change(|c| c.spec.ui = None),
+            Self::Delete => {
+                world.api.delete::<TemporalCluster>(NAMESPACE, CLUSTER);
+            }
+        }
+    }
+
+    async fn settled(self, world: &World) {
+        match self {
+            Self::Delete => world.api.wait_quiet(Duration::from_secs(60)).await,
+            _ => world.settled().await,
+        }
+    }
+}
+
+fn counts(call: &Call) -> bool {
+    call.resource != "events"
+}
+
+/// The end state and the number of writes of an undisturbed operator.
+async fn undisturbed(change: Change) -> (BTreeMap<String, Value>, usize) {
+    let world = change.before().await;
+    let _operator = world.operator();
+    change.make(&world);
+    change.settled(&world).await;
+    (world.state(), world.writes().iter().filter(|c| c.changed).count())
+}
+
+#[rstest]
+#[case(Change::Create, 20)]
+#[case(Change::Scale, 2)]
+#[case(Change::Config, 5)]
+#[case(Change::UiOff, 2)]
+#[tokio::test(start_paused = true)]
+async fn converges_after_a_crash_at_any_write(#[case] change: Change, #[case] least_writes: usize) {
+    let (expected, writes) = undisturbed(change).await;
+    assert!(writes >= least_writes, "{change:?} takes only {writes} writes");
+    for nth in 1..=writes {
+        for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
+            let world = change.before().await;
+            let kill = world.api.kill_after_matching(OPERATOR, nth, cut, counts);
+            let first = world.operator();
+            change.make(&world);
+            // status writes may come in another number; a run that ends earlier is as good as one that is killed
+            let killed = tokio::time::timeout(Duration::from_secs(120), kill.fired()).await.is_ok();
+            drop(first);
+            assert!(killed || nth + 4 > writes, "{change:?}: write {nth} of {writes} never came");
+            let _second = world.operator();
+            change.settled(&world).await;
+            assert_same(&world.state(), &expected, &format!("{change:?} killed {cut:?} write {nth} of {writes}"));
+        }
+    }
+}
+
+fn assert_same(found: &BTreeMap<String, Value>, expected: &BTreeMap<String, Value>, when: &str) {
+    let names: Vec<_> = found.keys().collect();
+    assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{when}: other objects");
+    for (name, object) in found {
+        let mut differences = Vec::new();
+        differing("", object, &expected[name], &mut differences);
+        assert!(differences.is_empty(), "{when}: {name} differs: {differences:#?}");
+    }
+}
+
+/// The paths at which two values differ, with both.
+fn differing(path: &str, found: &Value, expected: &Value, all: &mut Vec<String>) {
+    match (found, expected) {
+        (Value::Object(f), Value::Object(e)) => {
+            for key in f.keys().chain(e.keys().filter(|k| !f.contains_key(*k))) {
+                let (f, e) = (f.get(key).unwrap_or(&Value::Null), e.get(key).unwrap_or(&Value::Null));
+                differing(&format!("{path}.{key}"), f, e, all);
+            }
+        }
+        (Value::Array(f), Value::Array(e)) if f.len() == e.len() => {
+            for (i, (f, e)) in f.iter().zip(e).enumerate() {
+                differing(&format!("{path}[{i}]"), f, e, all);
+            }
+        }
+        _ if found != expected => all.push(format!("{path}: {found} instead of {expected}")),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletion_leaves_nothing_whoever_is_killed() {
+    let empty = World::new().state();
+    let world = Change::Delete.before().await;
+    assert!(world.state().len() > empty.len() + 20);
+    let operator = world.operator();
+    Change::Delete.make(&world);
+    drop(operator);
+    let _second = world.operator();
+    Change::Delete.settled(&world).await;
+    assert_same(&world.state(), &empty, "deleted");
+    assert!(world.writes().is_empty(), "the garbage collector does it all: {:#?}", world.writes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_pass_writes_nothing() {
+    let world = Change::Scale.before().await;
+    let operator = world.operator();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(world.writes().is_empty(), "a new operator on a settled cluster: {:#?}", world.writes());
+    // a label put on by somebody else costs nothing either
+    world.api.edit::<Deployment>(NAMESPACE, "c-history", |d| {
+        d.metadata.labels.get_or_insert_default().insert("theirs".into(), "1".into());
+    });
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(world.writes().is_empty(), "a foreign label: {:#?}", world.writes());
+    drop(operator);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hand_made_changes_are_put_right() {
+    let world = Change::Scale.before().await;
+    let before = world.state();
+    let _operator = world.operator();
+    world.api.delete::<Service>(NAMESPACE, "c-frontend");
+    world.api.edit::<Deployment>(NAMESPACE, "c-matching", |d| {
+        d.spec.as_mut().unwrap().template.spec.as_mut().unwrap().containers[0].image = Some("theirs".into());
+    });
+    world.api.edit::<ConfigMap>(NAMESPACE, "c-dynamicconfig", |c| {
+        c.data.as_mut().unwrap().insert("dynamic_config.yaml".into(), "theirs".into());
+    });
+    world.settled().await;
+    let after = world.state();
+    for name in before.keys().filter(|n| n.contains("Service") || n.contains("ConfigMap")) {
+        assert_eq!(after.get(name), before.get(name), "{name}");
+    }
+    let matching: Deployment = world.api.get(NAMESPACE, "c-matching").unwrap();
+    let image = matching.spec.unwrap().template.spec.unwrap().containers[0].image.clone();
+    assert_eq!(image.as_deref(), Some("temporalio/server:1.31.2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_schema_job_says_why_and_is_tried_again() {
+    let world = World::new();
+    world.sim.fail_jobs(|_| Some("pq: password authentication failed for user \"temporal\"".to_owned()));
+    world.api.put(&manifest());
+    let _operator = world.operator();
+    world
+        .api
+        .wait_until(|api| {
+            let cluster = api.get::<TemporalCluster>(NAMESPACE, CLUSTER).unwrap();
+            cluster.status.and_then(|s| s.message).is_some_and(|m| m.contains("password authentication failed"))
+        })
+        .await;
+    world.sim.fail_jobs(|_| None);
+    world.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_somebody_else_is_not_taken() {
+    let world = World::new();
+    let theirs: Service = serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "c-frontend", "namespace": NAMESPACE},
+        "spec": {"ports": [{"port": 1}]},
+    }))
+    .unwrap();
+    world.api.put(&theirs);
+    world.api.put(&manifest());
+    let _operator = world.operator();
+    world
+        .api
+        .wait_until(|api| {
+            let cluster = api.get::<TemporalCluster>(NAMESPACE, CLUSTER).unwrap();
+            cluster
+                .status
+                .and_then(|s| s.message)
+                .is_some_and(|m| m.contains("Service c-frontend exists and does not belong"))
+        })
+        .await;
+    let still: Service = world.api.get(NAMESPACE, "c-frontend").unwrap();
+    assert_eq!(still.spec.unwrap().ports.unwrap()[0].port, 1);
+    world.api.delete::<Service>(NAMESPACE, "c-frontend");
+    world.settled().await;
+}

@@ -1,0 +1,168 @@
+//! The operator, a simulated cluster and a simulated Temporal on the in-memory API server, in paused time.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use crate::fake_api::cluster_sim::ClusterSim;
+use crate::fake_api::{Call, FakeApi};
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use temporal_operator::api::status::Phase;
+use temporal_operator::api::{self, TemporalCluster};
+use temporal_operator::controller::{self, Settings};
+use temporal_operator::lease::Leadership;
+use temporal_operator::telemetry::Metrics;
+use temporal_operator::temporal::{ClusterRef, ClusterView, Role, ShardView, Target, Temporal, TemporalError};
+use tokio::task::JoinHandle;
+
+/// The operator's user.
+pub const OPERATOR: &str = "operator";
+/// Namespace of everything here.
+pub const NAMESPACE: &str = "ns";
+/// Name of the cluster.
+pub const CLUSTER: &str = "c";
+
+/// A Temporal whose rings hold the pods that run, each ring member owning its share of the shards.
+struct SimTemporal(FakeApi);
+
+impl SimTemporal {
+    fn members(&self, role: Role) -> BTreeSet<SocketAddr> {
+        let of_role = |pod: &Pod| pod.labels().get("app.kubernetes.io/component").is_some_and(|c| c == role.as_str());
+        let pods = self.0.list::<Pod>(Some(NAMESPACE));
+        let ips = pods
+            .iter()
+            .filter(|p| of_role(p))
+            .filter_map(|p| p.status.as_ref()?.pod_ip.as_ref()?.parse::<IpAddr>().ok());
+        ips.map(|ip| SocketAddr::new(ip, 7233)).collect()
+    }
+}
+
+impl Temporal for SimTemporal {
+    fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>> {
+        let rings = Role::ALL.into_iter().map(|r| (r, self.members(r))).filter(|(_, m)| !m.is_empty()).collect();
+        ready(Ok(ClusterView {
+            cluster_name: target.cluster.name.clone(),
+            history_shard_count: 64,
+            rings,
+            ..ClusterView::default()
+        }))
+        .boxed()
+    }
+
+    fn shards<'a>(
+        &'a self,
+        _: &'a Target,
+        hosts: &'a BTreeSet<SocketAddr>,
+    ) -> BoxFuture<'a, Result<ShardView, TemporalError>> {
+        let held: BTreeMap<_, _> = hosts.iter().take(1).map(|host| (*host, (1..=64).collect())).collect();
+        ready(Ok(ShardView { held, ..ShardView::default() })).boxed()
+    }
+
+    fn canary<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        ready(Ok(())).boxed()
+    }
+
+    fn forget(&self, _: &ClusterRef) {}
+}
+
+/// An API server with the simulated controllers of Kubernetes.
+pub struct World {
+    pub api: FakeApi,
+    pub sim: ClusterSim,
+}
+
+impl World {
+    /// With the CRDs and the Secret; no cluster yet.
+    pub fn new() -> Self {
+        let api = FakeApi::new();
+        api.register_crds(&api::all_crds());
+        api.put(&Secret {
+            metadata: kube::core::ObjectMeta {
+                name: Some("postgres".into()),
+                namespace: Some(NAMESPACE.into()),
+                ..Default::default()
+            },
+            ..Secret::default()
+        });
+        let sim = ClusterSim::start(&api);
+        Self { api, sim }
+    }
+
+    /// A new operator process.
+    pub fn operator(&self) -> Operator {
+        let settings = Settings { namespace: None, concurrency: 4, instance: "test".to_owned() };
+        let temporal = Arc::new(SimTemporal(self.api.clone()));
+        let client = self.api.client(OPERATOR);
+        let run =
+            controller::run(client, temporal, Leadership::always(), Metrics::new(), settings, std::future::pending());
+        Operator(tokio::spawn(run))
+    }
+
+    pub fn cluster(&self) -> TemporalCluster {
+        self.api.get(NAMESPACE, CLUSTER).expect("the cluster is there")
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut TemporalCluster)) {
+        self.api.edit(NAMESPACE, CLUSTER, change);
+    }
+
+    /// Waits until the operator says that all of the present generation is done, and has been silent for a while.
+    pub async fn settled(&self) {
+        let done = self.api.wait_until(|api| {
+            api.get::<TemporalCluster>(NAMESPACE, CLUSTER).is_some_and(|c| {
+                let status = c.status.clone().unwrap_or_default();
+                status.phase == Some(Phase::Ready) && status.observed_generation == c.metadata.generation
+            })
+        });
+        if tokio::time::timeout(Duration::from_secs(900), done).await.is_err() {
+            panic!("never settled: {:?}", self.cluster().status);
+        }
+        self.api.wait_quiet(Duration::from_secs(30)).await;
+    }
+
+    /// The end state: everything there is, without what differs from run to run.
+    pub fn state(&self) -> BTreeMap<String, Value> {
+        self.api.dump(&["generation", "observedGeneration"])
+    }
+
+    /// What the operator wrote, events left out.
+    pub fn writes(&self) -> Vec<Call> {
+        self.api.writes_by(OPERATOR).into_iter().filter(|c| c.resource != "events").collect()
+    }
+}
+
+/// A running operator; dropping it ends it at once, as SIGKILL would.
+pub struct Operator(JoinHandle<()>);
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The cluster that the tests make.
+pub fn manifest() -> TemporalCluster {
+    let store = |database: &str| {
+        json!({
+            "sql": {"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"},
+            "passwordSecretRef": {"name": "postgres"},
+        })
+    };
+    serde_json::from_value(json!({
+        "apiVersion": "temporal.io/v1beta1",
+        "kind": "TemporalCluster",
+        "metadata": {"name": CLUSTER, "namespace": NAMESPACE},
+        "spec": {
+            "version": "1.31.2",
+            "numHistoryShards": 64,
+            "persistence": {"defaultStore": store("temporal"), "visibilityStore": store("temporal_visibility")},
+            "ui": {"enabled": true},
+        },
+    }))
+    .expect("the manifest is well-formed")
+}
