@@ -28,19 +28,19 @@ enum Verb {
     /// From nothing to a finished workflow.
     Demo {
         /// Which sample to show.
-        #[arg(long, env = "PROFILE", default_value = "demo")]
+        #[arg(long, default_value = "demo")]
         profile: Profile,
         /// Number of nodes, 1 to 3.
-        #[arg(long, env = "NODES", conflicts_with = "context")]
+        #[arg(long, conflicts_with = "context")]
         nodes: Option<u8>,
         /// A context of the kubeconfig: its cluster is used, and none is made.
         #[arg(long)]
         context: Option<String>,
         /// With --context: where the operator's image is pushed to, for the cluster to pull.
-        #[arg(long, env = "REGISTRY", requires = "context")]
+        #[arg(long, requires = "context")]
         registry: Option<String>,
         /// With --context: how the operator's image gets into the cluster.
-        #[arg(long, env = "IMAGE_LOAD", requires = "context")]
+        #[arg(long, requires = "context")]
         image_load: Option<Loading>,
     },
     /// Print the shell's exports for the cluster: eval "$(make -s env)".
@@ -48,7 +48,7 @@ enum Verb {
     /// Bring up the cluster, without Temporal.
     Up {
         /// Number of nodes, 1 to 3; as many as there are, if not given.
-        #[arg(long, env = "NODES")]
+        #[arg(long)]
         nodes: Option<u8>,
     },
     /// Take the cluster down; built programs and images stay.

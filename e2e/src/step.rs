@@ -88,8 +88,9 @@ impl Screen {
 impl Step {
     /// What is going on now; on a plain output a line of its own.
     pub fn now(&self, text: &str) {
+        let text = &plain(text, 200);
         if self.live {
-            self.bar.set_message(text.to_owned());
+            self.bar.set_message(text.clone());
         } else {
             eprintln!("    {text}");
         }
@@ -101,6 +102,21 @@ impl Step {
             self.bar.set_message(format!("{} (log: {})", self.bar.message(), log.display()));
         }
     }
+}
+
+/// One line of at most so many characters, without a terminal's control sequences.
+fn plain(text: &str, most: usize) -> String {
+    let mut line = String::new();
+    let mut characters = text.trim().chars();
+    while let Some(c) = characters.next() {
+        if c == '\u{1b}' {
+            // `ESC [ parameters letter`
+            characters.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            line.push(if c.is_control() { ' ' } else { c });
+        }
+    }
+    if line.chars().count() <= most { line } else { line.chars().take(most - 3).chain("...".chars()).collect() }
 }
 
 fn dim(text: &str) -> String {
@@ -115,6 +131,12 @@ pub fn pretty(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_is_one_plain_line() {
+        assert_eq!(plain("a \u{1b}[31mERROR\u{1b}[0m\tb\n", 20), "a ERROR b");
+        assert_eq!(plain("0123456789", 8), "01234...");
+    }
 
     #[test]
     fn long_times_are_told_in_minutes() {

@@ -54,9 +54,9 @@ impl SchemaPlan {
     }
 }
 
-/// Delay before the try after the n-th: 2 s doubling to 60 s.
+/// Delay before the try after the n-th: 1 s doubling to 60 s.
 fn delay(attempt: u32) -> SignedDuration {
-    SignedDuration::from_secs(1_i64 << attempt.clamp(1, 6)).min(SignedDuration::from_secs(60))
+    SignedDuration::from_secs(1_i64 << attempt.clamp(1, 7).saturating_sub(1)).min(SignedDuration::from_secs(60))
 }
 
 /// Plans the schema. With `blocked` no Job is started.
@@ -209,16 +209,29 @@ fn last_words(job: &Job, seen: &Observed) -> String {
     "without saying why".to_owned()
 }
 
-/// The tool logs JSON or console lines and prints its error last; the error is the last line that is not empty, without
-/// log decoration.
+/// The tool logs console lines (`time LEVEL text {"error": …}`, coloured) and ends with its error; the reason is in the
+/// last line that is not empty, in its `error` or its text.
 fn reason_in(log: &str) -> String {
-    let line = log.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    let structured = serde_json::from_str::<serde_json::Value>(line).ok();
-    let text = structured
-        .as_ref()
-        .and_then(|v| v.get("error").or_else(|| v.get("msg")).and_then(|e| e.as_str()))
-        .unwrap_or(line);
+    let plain = without_colours(log);
+    let line = plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+    let fields = line.find('{').and_then(|at| serde_json::from_str::<serde_json::Value>(&line[at..]).ok());
+    let field = |name: &str| fields.as_ref().and_then(|f| f.get(name)?.as_str());
+    let text = field("error").or_else(|| field("msg")).unwrap_or(line);
     crate::api::conditions::shorten(text, 300)
+}
+
+/// Text without the escape sequences that colour it.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' {
+            rest.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -228,12 +241,14 @@ mod tests {
     #[test]
     fn delays_grow_to_a_minute() {
         let seconds: Vec<_> = (1..9).map(|a| delay(a).as_secs()).collect();
-        assert_eq!(seconds, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 
     #[test]
     fn the_reason_is_the_last_line_without_decoration() {
         assert_eq!(reason_in("a\n{\"level\":\"error\",\"msg\":\"m\",\"error\":\"no such host\"}\n"), "no such host");
         assert_eq!(reason_in("first\n\n last \n"), "last");
+        let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
+        assert_eq!(reason_in(coloured), "no usable database connection found");
     }
 }

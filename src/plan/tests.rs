@@ -223,9 +223,9 @@ fn a_failed_job_is_tried_again_after_a_growing_delay_and_says_why() {
     world.finish_job(StoreKind::Default, 1, "Failed");
     let plan = world.step();
     assert!(jobs(&plan).is_empty());
-    assert_eq!(plan.wake, Duration::from_secs(2));
+    assert_eq!(plan.wake, Duration::from_secs(1));
     assert_eq!(world.condition(READY), ("False", "SchemaFailed"));
-    world.now += 2;
+    world.now += 1;
     let plan = world.step();
     assert_eq!(jobs(&plan), [job::name(&world.valid(), &world.valid().default_store, 2)]);
     assert_eq!(plan.prune.len(), 1, "the failed try goes: {:?}", plan.prune);

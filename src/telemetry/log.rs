@@ -20,7 +20,7 @@ pub fn install(format: Format, filter: &str) -> Result<(), Box<dyn std::error::E
     let filter = EnvFilter::try_new(filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        Format::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
         Format::Text => builder.try_init(),
     }
 }

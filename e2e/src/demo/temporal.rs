@@ -54,7 +54,9 @@ pub fn run_workflow(screen: &Screen, layout: &Layout, python: &Path, address: &s
             .args([address, TEMPORAL_NAMESPACE, &id])
             .output()
     })?;
-    let value: Value = serde_json::from_str(text.trim()).with_context(|| format!("the workflow printed {text:?}"))?;
+    // The SDK logs to standard output too: the result is the last line.
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let value: Value = serde_json::from_str(last).with_context(|| format!("the workflow printed {text:?}"))?;
     let result = value["result"].as_str().context("the workflow has no result")?.to_owned();
     Ok(Hello { id, result, seconds: value["seconds"].as_f64().unwrap_or_default() })
 }

@@ -59,8 +59,7 @@ pub fn for_docker(screen: &Screen, layout: &Layout, reference: &str) -> Result<(
     screen.step(&format!("docker build {reference}"), |step| {
         let log = layout.build().join("log/docker.log");
         step.log(&log);
-        let docker =
-            Cmd::new("docker").env("DOCKER_BUILDKIT", "1").args(["build", "-t", reference, "."]).dir(&layout.repo);
+        let docker = Cmd::new("docker").args(["build", "-t", reference, "."]).dir(&layout.repo);
         docker.logged(&log).remedy("see the log; docker must run and be allowed to build")
     })
 }
