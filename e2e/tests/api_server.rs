@@ -1,0 +1,92 @@
+//! The table of manifests on a real API server: each refusal by its words, and changes that are refused later. That the
+//! API server takes the CRD at all shows that no rule exceeds CEL's cost limit.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+#[path = "../../tests/admission/table.rs"]
+mod table;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Client, Config, ResourceExt};
+use serde_json::{Value, json};
+use table::{base, cases, merge};
+
+const NAMESPACE: &str = "default";
+
+/// A client of the testbed, with the CRDs as they are in this tree.
+async fn client() -> Client {
+    let layout = e2e::layout::Layout::from_environment().unwrap();
+    let kubeconfig = Kubeconfig::read_from(layout.kubeconfig()).expect("the testbed is up");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for crd in temporal_operator::api::all_crds() {
+        let name = crd.name_any();
+        let params = PatchParams::apply("admission-test").force();
+        crds.patch(&name, &params, &Patch::Apply(&crd)).await.expect("the API server takes the CRD");
+        await_condition(crds.clone(), &name, conditions::is_crd_established()).await.unwrap();
+    }
+    client
+}
+
+fn clusters(client: &Client) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("temporal.io", "v1beta1", "TemporalCluster");
+    Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind))
+}
+
+fn object(manifest: Value) -> DynamicObject {
+    serde_json::from_value(manifest).unwrap()
+}
+
+#[tokio::test]
+async fn the_api_server_agrees_with_the_table() {
+    let api = clusters(&client().await);
+    let dry_run = PostParams { dry_run: true, field_manager: None };
+    let mut wrong = Vec::new();
+    let mut refusals = 0;
+    for case in cases() {
+        let mut manifest = base();
+        merge(&mut manifest, &case.patch);
+        match (api.create(&dry_run, &object(manifest)).await, case.refusal) {
+            (Ok(_), None) => {}
+            (Err(kube::Error::Api(status)), Some(words)) if status.message.contains(words) => refusals += 1,
+            (Ok(_), Some(words)) => wrong.push(format!("{}: taken, should say {words:?}", case.name)),
+            (Err(error), expected) => wrong.push(format!("{}: expected {expected:?}, got {error}", case.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(refusals >= 60);
+    println!("admission: {refusals} refusals with their words");
+}
+
+#[tokio::test]
+async fn what_may_not_change_is_refused() {
+    let api = clusters(&client().await);
+    let mut manifest = base();
+    manifest["metadata"]["name"] = json!("immutable");
+    manifest["spec"]["clusterName"] = json!("one");
+    // nothing is made of it: it waits for a Secret that does not exist
+    manifest["spec"]["persistence"]["defaultStore"]["passwordSecretRef"] = json!({"name": "nowhere"});
+    let params = PatchParams::apply("admission-test").force();
+    api.patch("immutable", &params, &Patch::Apply(object(manifest))).await.unwrap();
+    let changes = [
+        (json!({"numHistoryShards": 128}), Some("spec.numHistoryShards: cannot change")),
+        (json!({"clusterName": "two"}), Some("spec.clusterName: cannot change")),
+        (json!({"clusterName": null}), Some("spec.clusterName: cannot change")),
+        (json!({"log": {"level": "debug"}}), None),
+    ];
+    let mut wrong = Vec::new();
+    for (spec, words) in changes {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        match (api.patch("immutable", &PatchParams::default().dry_run(), &patch).await, words) {
+            (Ok(_), None) => {}
+            (Err(kube::Error::Api(status)), Some(words)) if status.message.contains(words) => {}
+            (answer, words) => wrong.push(format!("{spec}: expected {words:?}, got {:?}", answer.err())),
+        }
+    }
+    api.delete("immutable", &DeleteParams::default()).await.unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

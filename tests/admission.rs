@@ -1,0 +1,46 @@
+//! What the API server refuses by the rules in the CRD, the loop refuses as well, should a rule be missing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+#[path = "admission/table.rs"]
+mod table;
+
+use temporal_operator::api::TemporalCluster;
+use temporal_operator::validate;
+
+/// Bounds that only the schema checks, since nothing depends on them.
+const SCHEMA_ONLY: [&str; 10] = [
+    "too many shards",
+    "a name with a dot",
+    "a name that begins with a digit",
+    "an empty cluster name",
+    "a cluster name with a space",
+    "a TTL of nothing",
+    "no UI pods",
+    "fewer than no connections",
+    "a store name with a space",
+    "dynamic config without values",
+];
+
+#[test]
+fn validate_agrees_with_the_table() {
+    let mut wrong = Vec::new();
+    let cases = table::cases();
+    assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 60);
+    for case in cases.iter().filter(|c| !SCHEMA_ONLY.contains(&c.name)) {
+        let mut manifest = table::base();
+        table::merge(&mut manifest, &case.patch);
+        // what does not even fit the types is refused by them
+        let Ok(cluster) = serde_json::from_value::<TemporalCluster>(manifest) else {
+            if case.refusal.is_none() {
+                wrong.push(format!("{}: does not fit the types", case.name));
+            }
+            continue;
+        };
+        match (validate::cluster(&cluster), case.refusal) {
+            (Ok(_), Some(_)) => wrong.push(format!("{}: taken", case.name)),
+            (Err(invalid), None) => wrong.push(format!("{}: refused: {invalid}", case.name)),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,333 @@
+//! Manifests that are taken and manifests that are refused, with the words of the refusal. The same table is run
+//! through `validate` and through a real API server.
+
+use serde_json::{Value, json};
+
+/// A change to the [`base`] manifest.
+pub struct Case {
+    /// What it is about.
+    pub name: &'static str,
+    /// A merge patch over the base.
+    pub patch: Value,
+    /// Part of the API server's refusal; `None` when it takes the manifest.
+    pub refusal: Option<&'static str>,
+}
+
+fn sql(database: &str) -> Value {
+    json!({"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"})
+}
+
+/// A manifest that is taken.
+pub fn base() -> Value {
+    json!({
+        "apiVersion": "temporal.io/v1beta1",
+        "kind": "TemporalCluster",
+        "metadata": {"name": "c"},
+        "spec": {
+            "numHistoryShards": 64,
+            "persistence": {
+                "defaultStore": {"sql": sql("temporal")},
+                "visibilityStore": {"sql": sql("temporal_visibility")},
+            },
+        },
+    })
+}
+
+fn taken(name: &'static str, spec: Value) -> Case {
+    Case { name, patch: json!({"spec": spec}), refusal: None }
+}
+
+fn refused(name: &'static str, spec: Value, words: &'static str) -> Case {
+    Case { name, patch: json!({"spec": spec}), refusal: Some(words) }
+}
+
+fn refused_name(name: &'static str, value: &str, words: &'static str) -> Case {
+    Case { name, patch: json!({"metadata": {"name": value}}), refusal: Some(words) }
+}
+
+fn default_store(change: Value) -> Value {
+    json!({"persistence": {"defaultStore": change}})
+}
+
+fn default_sql(change: Value) -> Value {
+    default_store(json!({"sql": change}))
+}
+
+fn frontend(change: Value) -> Value {
+    json!({"services": {"frontend": change}})
+}
+
+/// Every case.
+pub fn cases() -> Vec<Case> {
+    let mut all = accepted();
+    all.extend(general());
+    all.extend(persistence());
+    all.extend(services());
+    all.extend(not_yet());
+    all
+}
+
+fn accepted() -> Vec<Case> {
+    vec![
+        taken("nothing optional", json!({})),
+        taken("a version", json!({"version": "1.31.2"})),
+        taken("a version with a v", json!({"version": "v1.30.8"})),
+        taken("a minor version", json!({"version": "1.32"})),
+        taken("the Go operator's plugin of old", default_sql(json!({"pluginName": "postgres"}))),
+        taken("pgx", default_sql(json!({"pluginName": "postgres12_pgx"}))),
+        taken("an IPv6 address", default_sql(json!({"connectAddr": "[fd00::1]:5432"}))),
+        taken(
+            "what is not supported, switched off",
+            json!({
+                "archival": {"enabled": false}, "admintools": {"enabled": false, "image": "mirror/admin-tools"},
+                "mTLS": {"provider": "cert-manager", "internode": {"enabled": false}, "frontend": {"enabled": false}},
+                "services": {"internalFrontend": {"enabled": false}},
+                "metrics": {"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": false}}}},
+            }),
+        ),
+        taken("TLS switched off", default_store(json!({"tls": {"enabled": false, "enableHostVerification": false}}))),
+        taken(
+            "every role",
+            json!({"services": {
+                "frontend": {"replicas": 2, "httpPort": 7243, "resources": {"limits": {"cpu": "500m"}}},
+                "history": {"replicas": 3}, "matching": {"port": 7235, "membershipPort": 6935}, "worker": {},
+            }}),
+        ),
+        taken(
+            "dynamic config",
+            json!({"dynamicConfig": {"pollInterval": "10s", "values": {
+                "limit.blobSize.error": [{"value": 2_097_152, "constraints": {"namespace": "default"}}],
+                "system.enableEagerWorkflowStart": [{"value": true}],
+            }}}),
+        ),
+        taken("a Web UI", json!({"ui": {"enabled": true, "replicas": 2, "service": {"annotations": {"a": "b"}}}})),
+        taken(
+            "log and metrics",
+            json!({
+                "log": {"level": "debug", "format": "console"},
+                "metrics": {"enabled": true, "prefix": "x", "perUnitHistogramBoundaries": {"bytes": ["1", "10.5"]}},
+            }),
+        ),
+    ]
+}
+
+fn general() -> Vec<Case> {
+    let version = "spec.version: this operator runs Temporal servers 1.30, 1.31 and 1.32";
+    vec![
+        refused_name("a long name", "a234567890123456789012345678901234567", "metadata.name: at most 36 characters"),
+        refused_name("a name with a dot", "a.b", "metadata.name: must be a DNS label"),
+        refused_name("a name that begins with a digit", "1a", "metadata.name: must be a DNS label"),
+        refused("no shards", json!({"numHistoryShards": null}), "spec.numHistoryShards: Required value"),
+        refused("zero shards", json!({"numHistoryShards": 0}), "should be greater than or equal to 1"),
+        refused("too many shards", json!({"numHistoryShards": 20000}), "should be less than or equal to 16384"),
+        refused("an old server", json!({"version": "1.29.4"}), version),
+        refused("an unknown server", json!({"version": "1.33.0"}), version),
+        refused("no version", json!({"version": "latest"}), version),
+        refused("a pre-release", json!({"version": "1.32.0-162.1"}), version),
+        refused("an empty cluster name", json!({"clusterName": ""}), "spec.clusterName"),
+        refused("a cluster name with a space", json!({"clusterName": "a b"}), "spec.clusterName"),
+        refused("a TTL of nothing", json!({"jobTtlSecondsAfterFinished": 0}), "should be greater than or equal to 1"),
+        refused("an unknown log level", json!({"log": {"level": "loud"}}), "spec.log.level: Unsupported value"),
+        refused("an unknown log format", json!({"log": {"format": "xml"}}), "spec.log.format: Unsupported value"),
+        refused("metrics without a word", json!({"metrics": {"prefix": "x"}}), "spec.metrics.enabled: Required value"),
+        refused(
+            "an impossible metrics port",
+            json!({"metrics": {"enabled": true, "prometheus": {"listenPort": 0}}}),
+            "should be greater than or equal to 1",
+        ),
+        refused(
+            "a listen address",
+            json!({"metrics": {"enabled": true, "prometheus": {"listenAddress": "0.0.0.0:9090"}}}),
+            "metrics.prometheus.listenAddress: deprecated; use listenPort",
+        ),
+        refused(
+            "a poll interval in days",
+            json!({"dynamicConfig": {"pollInterval": "1d", "values": {}}}),
+            "dynamicConfig.pollInterval: must be a Go duration",
+        ),
+        refused(
+            "dynamic config without values",
+            json!({"dynamicConfig": {"pollInterval": "10s"}}),
+            "spec.dynamicConfig.values: Required value",
+        ),
+        refused("no UI pods", json!({"ui": {"enabled": true, "replicas": 0}}), "should be greater than or equal to 1"),
+    ]
+}
+
+fn persistence() -> Vec<Case> {
+    let unescaped = "only letters, digits and . _ ~ - are taken";
+    let address = "sql.connectAddr: must be host:port";
+    vec![
+        refused("no stores", json!({"persistence": null}), "spec.persistence: Required value"),
+        refused(
+            "no visibility store",
+            json!({"persistence": {"visibilityStore": null}}),
+            "visibilityStore: Required value",
+        ),
+        refused(
+            "a store of no kind",
+            default_store(json!({"sql": null})),
+            "sql: required; describe the store's PostgreSQL database",
+        ),
+        refused(
+            "one database for both",
+            default_sql(json!({"databaseName": "temporal_visibility"})),
+            "must differ from the default store's database",
+        ),
+        refused(
+            "Cassandra",
+            default_store(json!({"sql": null, "cassandra": {"hosts": ["a"]}})),
+            "cassandra: not supported yet",
+        ),
+        refused(
+            "Elasticsearch",
+            default_store(json!({"sql": null, "elasticsearch": {"version": "v7"}})),
+            "elasticsearch: not supported yet",
+        ),
+        refused("two kinds", default_store(json!({"cassandra": {"hosts": ["a"]}})), "cassandra: not supported yet"),
+        refused("MySQL", default_sql(json!({"pluginName": "mysql8"})), "sql.pluginName: MySQL is not supported yet"),
+        refused("an unknown plugin", default_sql(json!({"pluginName": "sqlite"})), "pluginName: Unsupported value"),
+        refused("an address without port", default_sql(json!({"connectAddr": "postgres"})), address),
+        refused("an address with scheme", default_sql(json!({"connectAddr": "tcp://postgres:5432"})), address),
+        refused("port zero", default_sql(json!({"connectAddr": "postgres:0"})), address),
+        refused("a user with a colon", default_sql(json!({"user": "a:b"})), unescaped),
+        refused("a user with an at sign", default_sql(json!({"user": "a@b"})), unescaped),
+        refused("no user", default_sql(json!({"user": ""})), "should be at least 1 chars long"),
+        refused("a database with a slash", default_sql(json!({"databaseName": "a/b"})), unescaped),
+        refused("a database with a question mark", default_sql(json!({"databaseName": "a?b"})), unescaped),
+        refused(
+            "a unix socket",
+            default_sql(json!({"connectProtocol": "unix"})),
+            "sql.connectProtocol: only tcp is supported",
+        ),
+        refused(
+            "a lifetime in days",
+            default_sql(json!({"maxConnLifetime": "1d"})),
+            "sql.maxConnLifetime: must be a Go duration",
+        ),
+        refused(
+            "fewer than no connections",
+            default_sql(json!({"maxConns": -1})),
+            "should be greater than or equal to 0",
+        ),
+        refused("a store name with a space", default_store(json!({"name": "a b"})), "defaultStore.name"),
+        refused(
+            "a Secret without a name",
+            default_store(json!({"passwordSecretRef": {"key": "k"}})),
+            "passwordSecretRef.name: Required value",
+        ),
+        refused("TLS", default_store(json!({"tls": {"enabled": true}})), "tls: not supported yet"),
+        refused(
+            "Cloud SQL",
+            default_sql(json!({"gcpServiceAccount": "a@b"})),
+            "sql.gcpServiceAccount: not supported yet",
+        ),
+        refused(
+            "a second visibility store",
+            json!({"persistence": {"secondaryVisibilityStore": {"name": "x"}}}),
+            "persistence.secondaryVisibilityStore: not supported yet",
+        ),
+        refused(
+            "an advanced visibility store",
+            json!({"persistence": {"advancedVisibilityStore": {"name": "x"}}}),
+            "servers from 1.24 on have none",
+        ),
+    ]
+}
+
+fn services() -> Vec<Case> {
+    vec![
+        refused("no frontends", frontend(json!({"replicas": 0})), "should be greater than or equal to 1"),
+        refused("port zero", frontend(json!({"port": 0})), "should be greater than or equal to 1"),
+        refused("a port too high", frontend(json!({"port": 70000})), "should be less than or equal to 65535"),
+        refused(
+            "init containers",
+            frontend(json!({"initContainers": [{"name": "a"}]})),
+            "initContainers: not supported yet",
+        ),
+        refused(
+            "overrides of a role",
+            frontend(json!({"overrides": {"deployment": {}}})),
+            "overrides: not supported yet",
+        ),
+        refused("autoscaling", frontend(json!({"autoscaling": {"maxReplicas": 3}})), "autoscaling: not supported yet"),
+        refused("a LoadBalancer", frontend(json!({"service": {"type": "LoadBalancer"}})), "service: not supported yet"),
+        refused("affinity", frontend(json!({"affinity": {"nodeAffinity": {}}})), "not supported yet; remove them"),
+        refused("tolerations", frontend(json!({"tolerations": [{"key": "a"}]})), "not supported yet; remove them"),
+        refused(
+            "spread",
+            frontend(json!({"topologySpreadConstraints": [{"maxSkew": 1}]})),
+            "not supported yet; remove them",
+        ),
+        refused("priority", frontend(json!({"priorityClassName": "high"})), "not supported yet; remove them"),
+        refused(
+            "overrides of all roles",
+            json!({"services": {"overrides": {"deployment": {}}}}),
+            "services.overrides: not supported yet",
+        ),
+        refused(
+            "an internal frontend",
+            json!({"services": {"internalFrontend": {"enabled": true}}}),
+            "services.internalFrontend: not supported yet",
+        ),
+    ]
+}
+
+fn not_yet() -> Vec<Case> {
+    vec![
+        refused("internode mTLS", json!({"mTLS": {"internode": {"enabled": true}}}), "spec.mTLS: not supported yet"),
+        refused("istio", json!({"mTLS": {"provider": "istio"}}), "spec.mTLS: not supported yet"),
+        refused("archival", json!({"archival": {"enabled": true}}), "spec.archival: not supported yet"),
+        refused("admin tools", json!({"admintools": {"enabled": true}}), "spec.admintools: not supported yet"),
+        refused(
+            "authorization",
+            json!({"authorization": {"authorizer": "default"}}),
+            "spec.authorization: not supported yet",
+        ),
+        refused(
+            "job init containers",
+            json!({"jobInitContainers": [{"name": "a"}]}),
+            "spec.jobInitContainers: not supported yet",
+        ),
+        refused("rollout", json!({"rollout": {"paused": true}}), "spec.rollout: not supported yet"),
+        refused("server config", json!({"serverConfig": {"global": {}}}), "spec.serverConfig: not supported yet"),
+        refused(
+            "allowed namespaces",
+            json!({"allowedNamespaces": {"from": "All"}}),
+            "spec.allowedNamespaces: not supported yet",
+        ),
+        refused(
+            "an Ingress",
+            json!({"ui": {"enabled": true, "ingress": {"hosts": ["a"]}}}),
+            "ui.ingress: not supported yet",
+        ),
+        refused(
+            "UI overrides",
+            json!({"ui": {"enabled": true, "overrides": {"deployment": {}}}}),
+            "ui.overrides: not supported yet",
+        ),
+        refused(
+            "a ServiceMonitor",
+            json!({"metrics": {"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": true}}}}}),
+            "serviceMonitor: not supported yet",
+        ),
+    ]
+}
+
+/// RFC 7386.
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            target.as_object_mut().map(|t| t.remove(key));
+        } else {
+            merge(&mut target[key], value);
+        }
+    }
+}
