@@ -21,13 +21,13 @@ distclean: ## Take it down and remove the caches
 	@$(TESTBED) distclean
 	cargo clean
 
-check: ## Format, lints and the tests that need no cluster
+check: ## Format, lints and the tests that take seconds
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
-	cargo test -q -p temporal-operator
-	cargo test -q -p e2e --lib --bins
+	cargo test -q --workspace --lib --bins --test golden --test generated --test layers --test admission
 
 test: check ## Everything, the scenarios in their short form
+	cargo test -q --workspace --test crash --test fake_api_test
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
 	@$(TESTBED) images demo
 	@$(MAKE) --no-print-directory scenarios MODE=short
@@ -44,22 +44,16 @@ THREADS = 4
 
 .PHONY: scenarios
 scenarios:
-ifneq ($(wildcard e2e/tests/*.rs),)
-	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test -q -p e2e --test '*' -- $(SCENARIO) --test-threads=$(THREADS)
-else
-	@echo "there are no scenarios in e2e/tests"
-endif
+	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test api_server --test scenarios -- $(SCENARIO) --test-threads=$(THREADS)
 
-bench: ## Many clusters at once, on nodes that kwok makes up
-	@$(TESTBED) up
-	@$(TESTBED) build kwok
-	TEMPORAL_OPERATOR_E2E=full cargo test -q -p e2e --test bench -- --ignored --nocapture
+bench: ## What the operator costs, and its speed beside kubectl by hand; writes BENCHMARKS.md
+	@$(TESTBED) bench
 
 image: ## Make the operator's image and load it into the testbed, if that is up
 	@$(TESTBED) images operator
 
 generate: ## Write all generated files anew
-	cargo run -q -- generate
+	UPDATE=1 cargo test -q --workspace --test generated --test golden
 
 run: ## Run the operator here, against the current context
 	cargo run -- run

@@ -2,6 +2,7 @@
 //!
 //! The `testbed` command is a thin front for this library; scenarios use it to reach the cluster.
 
+pub mod bench;
 pub mod build;
 pub mod cluster;
 pub mod command;

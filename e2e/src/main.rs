@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+use e2e::bench;
 use e2e::build::Target;
 use e2e::cluster::{self, State};
 use e2e::command::end_with_the_user;
@@ -66,6 +67,12 @@ enum Verb {
         /// What to make; what the demo needs, if not given.
         images: Vec<Named>,
     },
+    /// Measure the operator and write BENCHMARKS.md; on a testbed without clusters.
+    Bench {
+        /// How many pairs of runs.
+        #[arg(long, default_value_t = 3)]
+        pairs: usize,
+    },
     /// Look whether this machine can run the testbed.
     Doctor,
     /// Take a node's link down; its pods run on.
@@ -114,6 +121,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Distclean => distclean(&screen, &layout),
         Verb::Build { targets } => build(&screen, &layout, targets),
         Verb::Images { images } => images_of(&screen, &layout, images),
+        Verb::Bench { pairs } => bench::bench(&screen, &layout, pairs),
         Verb::Doctor => host::doctor(&layout),
         Verb::Cut { node } => cluster::cut(existing(&layout, node)?),
         Verb::Join { node } => cluster::join(existing(&layout, node)?),

@@ -76,7 +76,7 @@ impl Screen {
             return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         }
         let bar = ProgressBar::new_spinner();
-        let template = "{spinner:.cyan} {prefix} {elapsed:.dim} {msg:.dim}";
+        let template = "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.set_prefix(title.to_owned());
         bar.set_message(hint.to_owned());

@@ -7,6 +7,7 @@ mod summary;
 mod temporal;
 
 pub use kube::Kube;
+pub use operator::{Install, install};
 pub use remote::{Loading, demo as demo_on};
 pub use summary::env;
 
@@ -78,7 +79,7 @@ pub fn demo(screen: &Screen, layout: &Layout, profile: Profile, nodes: Option<u8
     let kube = Kube::testbed(layout);
     let key =
         archives.iter().find(|a| a.reference == Image::Operator.reference()).map(|a| a.key.clone()).unwrap_or_default();
-    operator::install(screen, layout, &kube, &operator::Install { image_key: key, image: None })?;
+    install(screen, layout, &kube, &Install { image_key: key, image: None })?;
     operator::sample(screen, layout, &kube, profile)?;
     let frontend = format!("{}:7233", kube.service_ip(profile.namespace(), &profile.frontend())?);
     let hello = temporal::run_workflow(screen, layout, &build::python(screen, layout)?, &frontend)?;

@@ -1,0 +1,172 @@
+//! What the operator costs, and how fast it is beside the same objects applied by hand; written to `BENCHMARKS.md`.
+
+mod by_hand;
+mod measure;
+mod page;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::build::{self, Target};
+use crate::cluster;
+use crate::command::put;
+use crate::demo::{Install, Kube, install};
+use crate::failure::WithRemedy;
+use crate::host;
+use crate::image::{self, Image};
+use crate::layout::Layout;
+use crate::step::Screen;
+use measure::Process;
+use page::Page;
+
+/// Longest wait for anything here.
+const PATIENCE: &str = "--timeout=300s";
+/// Settled time over which idle costs are taken.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Pairs of runs, the operator's and by hand, in turn.
+pub fn bench(screen: &Screen, layout: &Layout, pairs: usize) -> Result<()> {
+    anyhow::ensure!(pairs > 0, "at least one pair is needed");
+    host::need_root()?;
+    host::install(screen, layout, &host::BASE)?;
+    for target in Target::demo() {
+        target.build(screen, layout)?;
+    }
+    let archives = Image::demo().iter().map(|i| image::make(screen, layout, i)).collect::<Result<Vec<_>>>()?;
+    let nodes = cluster::up(screen, layout, None)?;
+    image::load(screen, layout, &nodes, &archives)?;
+    let kube = Kube::testbed(layout);
+    let operator = archives.iter().find(|a| a.reference == Image::Operator.reference()).context("no operator image")?;
+    install(screen, layout, &kube, &Install { image_key: format!("{}-bench", operator.key), image: None })?;
+    alone(&kube)?;
+
+    let image_size = std::fs::metadata(&operator.file).context("the operator's image is not there")?.len();
+    let binary = build::operator_binary(screen, layout)?;
+    let binary_size = std::fs::metadata(&binary).context("the operator's program is not there")?.len();
+    let idle = screen.step("the operator with nothing to do", |_| idle(layout))?;
+    let mut page = Page { image_size, binary_size, idle, ..Page::default() };
+    for pair in 0..pairs {
+        // in turn, so that whatever warms up helps both
+        for operators_turn in [pair % 2 == 0, pair % 2 != 0] {
+            let namespace = format!("bench-{pair}-{}", if operators_turn { "operator" } else { "by-hand" });
+            let bed = Bed { kube: &kube, layout, namespace: &namespace };
+            bed.prepare()?;
+            if operators_turn {
+                page.operator.push(screen.step(&format!("pair {}: the operator", pair + 1), |_| bed.operator())?);
+                if page.settled.is_none() {
+                    page.settled = Some(screen.step("one cluster, settled", |_| settled(layout))?);
+                }
+            } else {
+                let took = screen.step(&format!("pair {}: by hand", pair + 1), |_| by_hand::run(&bed, &binary));
+                page.by_hand.push(took?);
+            }
+            bed.remove()?;
+        }
+    }
+    let file = layout.repo.join("BENCHMARKS.md");
+    put(&file, page.text())?;
+    screen.say(&page.text());
+    Ok(())
+}
+
+/// Other clusters would be measured as well.
+fn alone(kube: &Kube) -> Result<()> {
+    let others = kube.kubectl().args(["get", "temporalclusters", "-A", "-o", "name"]).output()?;
+    if others.trim().is_empty() {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("there are clusters on the testbed: {}", others.trim());
+    Err(error).remedy("`make down`, then `make bench`")
+}
+
+/// Costs over a settled time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cost {
+    /// Resident memory, bytes.
+    pub memory: u64,
+    /// Processor time, seconds a minute.
+    pub cpu_per_minute: f64,
+    /// Calls to the API server a minute, but for the Lease and health: reads and writes.
+    pub reads_per_minute: f64,
+    /// Writes but for the Lease.
+    pub writes: usize,
+}
+
+fn idle(layout: &Layout) -> Result<Cost> {
+    std::thread::sleep(Duration::from_secs(5));
+    settled(layout)
+}
+
+fn settled(layout: &Layout) -> Result<Cost> {
+    let process = Process::operator()?;
+    let (cpu, mark) = (process.cpu_seconds()?, measure::calls_mark(layout)?);
+    std::thread::sleep(IDLE);
+    let calls = measure::calls_since(layout, mark)?;
+    let minutes = IDLE.as_secs_f64() / 60.0;
+    Ok(Cost {
+        memory: process.memory()?,
+        cpu_per_minute: (process.cpu_seconds()? - cpu) / minutes,
+        reads_per_minute: calls.reads as f64 / minutes,
+        writes: calls.writes,
+    })
+}
+
+/// One create by the operator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Create {
+    /// From apply to Ready, seconds.
+    pub seconds: f64,
+    /// Processor time of the operator, seconds.
+    pub cpu: f64,
+    /// Calls of the operator to the API server.
+    pub reads: usize,
+    /// Of these, writes.
+    pub writes: usize,
+}
+
+/// A namespace with its PostgreSQL.
+pub(crate) struct Bed<'a> {
+    /// The cluster.
+    pub kube: &'a Kube,
+    /// Where things are.
+    pub layout: &'a Layout,
+    /// The namespace.
+    pub namespace: &'a str,
+}
+
+impl Bed<'_> {
+    /// The sample of the demo, in this namespace.
+    pub fn manifest(&self) -> Result<String> {
+        let file = self.layout.repo.join("config/samples/demo/temporalcluster.yaml");
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+    }
+
+    /// kubectl in this namespace.
+    pub fn kubectl<'b>(&self, args: impl IntoIterator<Item = &'b str>) -> crate::command::Cmd {
+        self.kube.kubectl().args(["-n", self.namespace]).args(args)
+    }
+
+    fn prepare(&self) -> Result<()> {
+        self.kube.kubectl().args(["create", "namespace", self.namespace]).run()?;
+        let postgres = self.layout.repo.join("config/samples/postgres");
+        self.kubectl(["apply", "-k"]).arg(postgres).run()?;
+        self.kubectl(["rollout", "status", "statefulset/postgres", PATIENCE]).run()
+    }
+
+    fn operator(&self) -> Result<Create> {
+        let process = Process::operator()?;
+        let (cpu, mark) = (process.cpu_seconds()?, measure::calls_mark(self.layout)?);
+        let manifest = self.manifest()?;
+        let started = Instant::now();
+        self.kubectl(["apply", "-f", "-"]).input(manifest).run()?;
+        self.kubectl(["wait", "--for=condition=Ready", "temporalcluster/demo", PATIENCE]).run()?;
+        let seconds = started.elapsed().as_secs_f64();
+        let calls = measure::calls_since(self.layout, mark)?;
+        Ok(Create { seconds, cpu: process.cpu_seconds()? - cpu, reads: calls.reads, writes: calls.writes })
+    }
+
+    fn remove(&self) -> Result<()> {
+        self.kube.kubectl().args(["delete", "namespace", self.namespace, PATIENCE]).run()
+    }
+}

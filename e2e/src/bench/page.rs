@@ -1,0 +1,92 @@
+//! The figures as a page.
+
+use super::{Cost, Create};
+use crate::versions;
+
+/// The figures of one run.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub image_size: u64,
+    pub binary_size: u64,
+    pub idle: Cost,
+    pub settled: Option<Cost>,
+    pub operator: Vec<Create>,
+    pub by_hand: Vec<f64>,
+}
+
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = values.into_iter().collect();
+    all.sort_by(f64::total_cmp);
+    match all.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => all[n / 2],
+        n => f64::midpoint(all[n / 2 - 1], all[n / 2]),
+    }
+}
+
+fn list(values: impl IntoIterator<Item = f64>) -> String {
+    values.into_iter().map(|v| format!("{v:.1}")).collect::<Vec<_>>().join(", ")
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+impl Page {
+    /// The page in Markdown.
+    pub fn text(&self) -> String {
+        let seconds = |c: &Create| c.seconds;
+        let operator = median(self.operator.iter().map(seconds));
+        let by_hand = median(self.by_hand.iter().copied());
+        let settled = self.settled.clone().unwrap_or_default();
+        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let row = |name: &str, figure: String| format!("| {name} | {figure} |\n");
+        let mut text = format!(
+            "# Benchmarks\n\nWritten by `make bench` on {cores} cores: Kubernetes {}, Temporal {}, one node, the sample `demo` \
+             with a PostgreSQL that is up. Times are seconds, from `kubectl apply` to the cluster's condition `Ready`; by \
+             hand, the same objects are applied by `kubectl` in the right order with `kubectl wait` between, until every \
+             Deployment is `Available`. The operator's `Ready` also has Temporal's own proof: rings, shards, a canary call.\n\n",
+            versions::KUBERNETES,
+            versions::TEMPORAL
+        );
+        text.push_str("| apply to ready | |\n|---|---|\n");
+        text.push_str(&row("operator, each run", list(self.operator.iter().map(seconds))));
+        text.push_str(&row("by hand, each run", list(self.by_hand.iter().copied())));
+        text.push_str(&row(
+            "median, operator : by hand",
+            format!("{operator:.1} : {by_hand:.1} = **{:.2}**", operator / by_hand),
+        ));
+        text.push_str("\n| what a create costs | |\n|---|---|\n");
+        text.push_str(&row(
+            "processor time of the operator, s",
+            format!("{:.2}", median(self.operator.iter().map(|c| c.cpu))),
+        ));
+        text.push_str(&row(
+            "reads of the API server",
+            format!("{:.0}", median(self.operator.iter().map(|c| c.reads as f64))),
+        ));
+        text.push_str(&row("writes", format!("{:.0}", median(self.operator.iter().map(|c| c.writes as f64)))));
+        text.push_str("\n| what it costs to be there | no cluster | one settled cluster |\n|---|---|---|\n");
+        let both =
+            |name: &str, of: &dyn Fn(&Cost) -> String| format!("| {name} | {} | {} |\n", of(&self.idle), of(&settled));
+        text.push_str(&both("resident memory", &|c| mib(c.memory)));
+        text.push_str(&both("processor time, s a minute", &|c| format!("{:.2}", c.cpu_per_minute)));
+        text.push_str(&both("reads of the API server a minute", &|c| format!("{:.0}", c.reads_per_minute)));
+        text.push_str(&both("writes in a minute, but for the Lease", &|c| c.writes.to_string()));
+        text.push_str("\n| size | |\n|---|---|\n");
+        text.push_str(&row("image, uncompressed", mib(self.image_size)));
+        text.push_str(&row("program", mib(self.binary_size)));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median([1.0, 2.0]) - 1.5).abs() < 1e-9);
+    }
+}
