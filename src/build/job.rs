@@ -27,7 +27,10 @@ pub const SETUP_STEP: &str = "setup-schema";
 pub fn name(cluster: &ValidCluster, store: &ValidStore, attempt: u32) -> String {
     let tools = tools_for(&cluster.version);
     let inputs = format!("{}\n{tools}\n{}\n{attempt}", store.identity(), cluster.admin_tools_image);
-    child_name(cluster, &format!("schema-{}-{}", store.kind.name(), hash_of(&inputs)))
+    // 8 digits: the longest name then has just the 63 characters that a label takes
+    let mut hash = hash_of(&inputs);
+    hash.truncate(8);
+    child_name(cluster, &format!("schema-{}-{hash}", store.kind.name()))
 }
 
 /// The Job of the n-th try (from 1). It does not retry by itself: the operator reads why it failed and tries again

@@ -52,3 +52,6 @@ pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Vec<Objec
     objects.sort_by_key(Object::kind);
     objects
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs self-hosted Temporal on Kubernetes.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about = None, disable_version_flag = true)]
+#[command(version, about, long_about = None)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

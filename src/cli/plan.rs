@@ -17,14 +17,18 @@ pub struct PlanArgs {
     /// The manifest, one or more documents; `-` for standard input. Documents of other kinds are passed over.
     #[arg(short, long, value_name = "FILE")]
     filename: PathBuf,
+    /// Namespace of the objects, where the manifest names none.
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
+    namespace: String,
 }
 
 /// Prints the objects in the order they are applied. Exit code 2: a manifest cannot be carried out.
 pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let mut refused = false;
     let mut found = false;
-    for cluster in clusters(&read(&args.filename)?)? {
+    for mut cluster in clusters(&read(&args.filename)?)? {
         found = true;
+        cluster.metadata.namespace.get_or_insert_with(|| args.namespace.clone());
         match validate::cluster(&cluster) {
             Ok(valid) => {
                 for warning in &valid.warnings {

@@ -36,11 +36,10 @@ pub(super) fn run(bed: &Bed, operator: &Path) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// What `temporal-operator plan` prints, with the namespace filled in.
+/// What `temporal-operator plan` prints.
 fn objects(bed: &Bed, operator: &Path) -> Result<Vec<Value>> {
-    let manifest =
-        bed.manifest()?.replace("  name: demo\n", &format!("  name: demo\n  namespace: {}\n", bed.namespace));
-    let printed = Cmd::new(operator).args(["plan", "--filename", "-"]).input(manifest).output()?;
+    let plan = Cmd::new(operator).args(["plan", "--filename", "-", "--namespace", bed.namespace]);
+    let printed = plan.input(bed.manifest()?).output()?;
     // kubectl turns YAML into JSON; nothing is asked of the server
     let convert = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"];
     let text = bed.kube.kubectl().args(convert).input(printed).output()?;

@@ -1,0 +1,24 @@
+//! The operator on the testbed, from end to end. Needs a testbed that is up (`make test` sees to it); everything else
+//! (images, the operator, a namespace for each scenario) is made here.
+//!
+//! `TEMPORAL_OPERATOR_E2E=full` runs the long forms. A scenario that fails leaves its namespace for a look; the next
+//! run removes it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
+mod scenarios {
+    pub mod audit;
+    pub mod bed;
+    pub mod cluster;
+    pub mod temporal;
+    pub mod wait;
+
+    mod change;
+    mod create;
+    mod crash;
+    mod delete;
+    mod harm;
+    mod idle;
+    mod neighbours;
+    mod rollout;
+    mod ui;
+}

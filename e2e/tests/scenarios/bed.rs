@@ -1,0 +1,143 @@
+//! What all scenarios share: the testbed with the operator that was just built, and the commands to look at it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context, Result};
+use e2e::build;
+use e2e::cluster::State;
+use e2e::command::{Cmd, put};
+use e2e::demo::Kube;
+use e2e::failure::{WithRemedy, explain};
+use e2e::image::{self, Archive, Image};
+use e2e::layout::Layout;
+use e2e::step::Screen;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::json;
+use tokio::sync::RwLock;
+
+/// Where the operator runs, and what it is called.
+pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
+/// Its Deployment, Lease and ServiceAccount.
+pub const OPERATOR: &str = "temporal-operator";
+
+/// Held for reading by whoever needs an operator that is left alone, for writing by whoever kills it.
+pub static OPERATOR_LIVES: RwLock<()> = RwLock::const_new(());
+
+/// Images are made one after the other.
+static IMAGES: Mutex<()> = Mutex::new(());
+
+/// Whether the long form is asked for.
+pub fn full() -> bool {
+    std::env::var("TEMPORAL_OPERATOR_E2E").is_ok_and(|mode| mode == "full")
+}
+
+/// The testbed, its operator being the one of this tree.
+#[derive(Debug, Clone)]
+pub struct Bed {
+    /// Where its files are.
+    pub layout: Layout,
+    /// The interpreter that has Temporal's SDK.
+    pub python: PathBuf,
+}
+
+impl Bed {
+    /// The testbed, made ready by whoever comes first.
+    pub fn get() -> &'static Self {
+        static BED: OnceLock<Result<Bed, String>> = OnceLock::new();
+        let ready = || BED.get_or_init(|| prepare().map_err(|error| explain(&error)));
+        match tokio::task::block_in_place(ready) {
+            Ok(bed) => bed,
+            Err(error) => panic!("the testbed is not ready: {error}"),
+        }
+    }
+
+    /// A client of its API server, for the runtime of the test that asks.
+    pub async fn client(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(self.layout.kubeconfig()).expect("the testbed has a kubeconfig");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    }
+
+    /// Brings the images of a server version into the nodes.
+    pub fn server_images(&self, version: &str) {
+        let images = Image::named(&format!("temporal:{version}")).unwrap();
+        let loaded = tokio::task::block_in_place(|| load(&self.layout, &images));
+        loaded.unwrap_or_else(|error| panic!("no image of server {version}: {}", explain(&error)));
+    }
+
+    /// kubectl in a namespace.
+    pub fn kubectl(&self, namespace: &str, args: &[&str]) -> Result<String, String> {
+        output(Kube::testbed(&self.layout).kubectl().args(["-n", namespace, "--request-timeout=60s"]).args(args))
+    }
+
+    /// kubectl with a file on its standard input.
+    pub fn kubectl_with(&self, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
+        output(Kube::testbed(&self.layout).kubectl().args(["-n", namespace]).args(args).input(input))
+    }
+
+    /// A directory below `config`.
+    pub fn config(&self, path: &str) -> String {
+        self.layout.repo.join("config").join(path).display().to_string()
+    }
+}
+
+/// Runs a command without holding up other tasks of the test.
+pub fn output(cmd: Cmd) -> Result<String, String> {
+    tokio::task::block_in_place(|| cmd.output()).map_err(|error| error.to_string())
+}
+
+/// A command that ends after so many seconds, come what may.
+pub fn limited(seconds: u32, program: &Path) -> Cmd {
+    Cmd::new("timeout").args(["--kill-after=5", &seconds.to_string()]).arg(program)
+}
+
+fn prepare() -> Result<Bed> {
+    let layout = Layout::from_environment()?;
+    let archives = load(&layout, &Image::demo())?;
+    let operator = archives.iter().find(|a| a.reference == Image::Operator.reference());
+    install(&layout, &operator.context("the operator has an image")?.key)?;
+    let python = build::python(&Screen::new(&layout), &layout)?;
+    Ok(Bed { layout, python })
+}
+
+fn load(layout: &Layout, images: &[Image]) -> Result<Vec<Archive>> {
+    let _turn = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = State::read(layout).context("there is no cluster");
+    let state = state.remedy("`cargo run -p e2e --bin testbed -- up` makes one")?;
+    let screen = Screen::new(layout);
+    let archives = images.iter().map(|i| image::make(&screen, layout, i)).collect::<Result<Vec<_>>>()?;
+    image::load(&screen, layout, &state.list(), &archives)?;
+    Ok(archives)
+}
+
+/// Applies `config/default`, so that an operator of another image is replaced; the annotation is the demo's.
+fn install(layout: &Layout, image_key: &str) -> Result<()> {
+    let overlay = layout.cache.join("overlay-scenarios");
+    std::fs::create_dir_all(&overlay).context("cannot make the overlay")?;
+    let overlay = overlay.canonicalize().context("cannot find the overlay")?;
+    // kustomize takes relative paths only
+    let base = layout.repo.join("config/default").canonicalize().context("config/default is not there")?;
+    let up = "../".repeat(overlay.components().count() - 1);
+    let patch = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": OPERATOR, "namespace": OPERATOR_NAMESPACE},
+        "spec": {"template": {"metadata": {"annotations": {"temporal.io/image-key": image_key}}}},
+    });
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [format!("{up}{}", base.strip_prefix("/").unwrap_or(&base).display())],
+        "patches": [{"target": {"kind": "Deployment", "name": OPERATOR}, "patch": patch.to_string()}],
+    });
+    put(&overlay.join("kustomization.yaml"), kustomization.to_string())?;
+    let kubectl = || Kube::testbed(layout).kubectl();
+    kubectl().args(["apply", "--server-side", "--force-conflicts", "-k"]).arg(&overlay).run()?;
+    let crd = "crd/temporalclusters.temporal.io";
+    kubectl().args(["wait", "--for=condition=Established", crd, "--timeout=60s"]).run()?;
+    let deployment = format!("deploy/{OPERATOR}");
+    let status = ["-n", OPERATOR_NAMESPACE, "rollout", "status", &deployment, "--timeout=180s"];
+    kubectl().args(status).run().context("the operator does not start")
+}

@@ -1,0 +1,122 @@
+//! What no golden file shows: limits, versions, hostile values.
+
+use super::*;
+use crate::api::TemporalCluster;
+use crate::validate;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+fn valid(change: impl FnOnce(&mut Value)) -> ValidCluster {
+    let store = |database: &str| {
+        json!({
+            "sql": {"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": "db:5432"},
+            "passwordSecretRef": {"name": "s"},
+        })
+    };
+    let mut manifest = json!({
+        "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
+        "metadata": {"name": "c", "namespace": "ns", "uid": "u"},
+        "spec": {
+            "version": "1.31.2", "numHistoryShards": 64, "ui": {"enabled": true},
+            "persistence": {"defaultStore": store("a"), "visibilityStore": store("b")},
+        },
+    });
+    change(&mut manifest);
+    let cluster: TemporalCluster = serde_json::from_value(manifest).unwrap();
+    validate::cluster(&cluster).unwrap()
+}
+
+fn body(cluster: &ValidCluster, kind: Kind, name: &str) -> Value {
+    let all = everything(cluster, &SecretVersions::new());
+    let key = ObjectKey { kind, name: name.to_owned() };
+    all.iter().find(|o| o.key() == key).unwrap().sealed().unwrap().body
+}
+
+fn strings(value: &Value, all: &mut Vec<String>) {
+    match value {
+        Value::String(s) => all.push(s.clone()),
+        Value::Array(items) => items.iter().for_each(|i| strings(i, all)),
+        Value::Object(map) => map.values().for_each(|v| strings(v, all)),
+        _ => {}
+    }
+}
+
+#[test]
+fn names_and_labels_of_the_longest_cluster_fit() {
+    let cluster = valid(|m| m["metadata"]["name"] = json!("a".repeat(36)));
+    for object in everything(&cluster, &SecretVersions::new()) {
+        let metadata = object.metadata();
+        assert!(metadata.name.as_ref().unwrap().len() <= 63, "{}", object.key());
+        let mut labels = Vec::new();
+        strings(&json!(metadata.labels), &mut labels);
+        strings(&object.sealed().unwrap().body["spec"]["template"]["metadata"]["labels"], &mut labels);
+        assert!(labels.iter().all(|l| l.len() <= 63), "{}: {labels:?}", object.key());
+    }
+}
+
+#[test]
+fn every_object_is_owned_and_carries_the_label_that_the_watches_look_for() {
+    for object in everything(&valid(|_| ()), &SecretVersions::new()) {
+        let metadata = object.metadata();
+        let managed = metadata.labels.as_ref().unwrap().get("app.kubernetes.io/managed-by");
+        assert_eq!(managed.map(String::as_str), Some("temporal-operator"), "{}", object.key());
+        assert_eq!(metadata.owner_references.as_ref().unwrap()[0].uid, "u", "{}", object.key());
+    }
+}
+
+#[rstest]
+#[case("1.30.8", "/tcpSocket/port", json!(6939))]
+#[case("1.31.2", "/grpc/service", json!("temporal.api.workflowservice.v1.WorkerService"))]
+#[case("1.32.0", "/grpc/port", json!(7239))]
+fn the_worker_is_probed_as_its_version_can_answer(#[case] version: &str, #[case] path: &str, #[case] expected: Value) {
+    let worker = body(&valid(|m| m["spec"]["version"] = json!(version)), Kind::Deployment, "c-worker");
+    let probe = &worker["spec"]["template"]["spec"]["containers"][0]["readinessProbe"];
+    assert_eq!(probe.pointer(path), Some(&expected), "{probe}");
+}
+
+#[rstest]
+#[case(64, 3, "1", "0")]
+#[case(8, 1, "0", "1")]
+fn history_surges_only_when_a_new_pod_can_own_shards(
+    #[case] shards: i32,
+    #[case] replicas: i32,
+    #[case] surge: &str,
+    #[case] unavailable: &str,
+) {
+    let cluster = valid(|m| {
+        m["spec"]["numHistoryShards"] = json!(shards);
+        m["spec"]["services"] = json!({"history": {"replicas": replicas}});
+    });
+    let strategy = body(&cluster, Kind::Deployment, "c-history")["spec"]["strategy"]["rollingUpdate"].clone();
+    assert_eq!(strategy["maxSurge"].to_string(), surge);
+    assert_eq!(strategy["maxUnavailable"].to_string(), unavailable);
+}
+
+#[test]
+fn unset_replicas_are_left_to_whoever_scales() {
+    assert!(body(&valid(|_| ()), Kind::Deployment, "c-history")["spec"].get("replicas").is_none());
+}
+
+#[test]
+fn hostile_values_stay_values() {
+    let attributes = json!({"search_path": "{{ env \"PATH\" }}", "application_name": "a: b # c\n- d"});
+    let cluster = valid(|m| m["spec"]["persistence"]["defaultStore"]["sql"]["connectAttributes"] = attributes.clone());
+    let text = ServerConfig::render(&cluster).text;
+    // what the server's template engine prints: its actions on literals, and a password for the environment
+    let printed = text
+        .replace("{{ \"{{\" }}", "{{")
+        .replace("{{ env \"TEMPORAL_DEFAULT_DATASTORE_PASSWORD\" | quote }}", "\"p\"");
+    let printed: String =
+        printed.lines().map(|l| if l.contains("| quote }}") { "" } else { l }).collect::<Vec<_>>().join("\n");
+    let tree: Value = serde_yaml::from_str(&printed).unwrap();
+    assert_eq!(tree.pointer("/persistence/datastores/default/sql/connectAttributes"), Some(&attributes));
+}
+
+#[test]
+fn the_password_is_nowhere_but_in_a_reference() {
+    let job = body(&valid(|_| ()), Kind::Job, &job::name(&valid(|_| ()), &valid(|_| ()).default_store, 1));
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    let password = container["env"].as_array().unwrap().iter().find(|e| e["name"] == "SQL_PASSWORD").unwrap();
+    assert_eq!(password["valueFrom"]["secretKeyRef"], json!({"name": "s", "key": "password"}));
+    assert!(!container["args"].to_string().contains("password"));
+}
