@@ -46,6 +46,12 @@ impl Layout {
         if cache.as_os_str().len() > 70 {
             bail!("the path {} is too long for unix sockets: set XDG_CACHE_HOME to a shorter one", cache.display());
         }
+        if cache.display().to_string().contains(char::is_whitespace) {
+            bail!(
+                "the path {} has a space in it, which daemons' arguments cannot have: set XDG_CACHE_HOME",
+                cache.display()
+            );
+        }
         let repo =
             Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate has no parent directory")?.to_owned();
         Ok(Self { repo, cache })

@@ -13,8 +13,8 @@ mod scenarios {
     pub mod wait;
 
     mod change;
-    mod create;
     mod crash;
+    mod create;
     mod delete;
     mod harm;
     mod idle;

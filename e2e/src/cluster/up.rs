@@ -185,7 +185,7 @@ fn program(layout: &Layout, name: &str) -> String {
     layout.kubernetes(name).display().to_string()
 }
 
-/// None of the arguments has a space in it: [`Layout`] paths with spaces are refused by the daemons' own files too.
+/// The words of a command line. No path has a space in it: [`Layout`] sees to that.
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }

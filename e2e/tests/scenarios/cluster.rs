@@ -230,7 +230,11 @@ impl Cluster {
         let late: Vec<_> =
             pods.iter().filter(|p| !is_ready(p)).map(|p| format!("{} {}", p.name_any(), phase(p))).collect();
         let message = status.message.as_deref().unwrap_or("(no message)");
-        format!("{message:?} [{}] of generation {:?}; pods not ready: {late:?}", all.join(", "), status.observed_generation)
+        format!(
+            "{message:?} [{}] of generation {:?}; pods not ready: {late:?}",
+            all.join(", "),
+            status.observed_generation
+        )
     }
 
     /// The live pods of a role.
