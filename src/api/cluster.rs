@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
     shortname = "tc",
     category = "temporal",
     namespaced,
+    doc = "A Temporal server cluster: its roles, its stores, its Web UI.",
     derive = "PartialEq",
     status = "TemporalClusterStatus",
     validation = ("self.metadata.name.size() <= 36", "metadata.name: at most 36 characters, since names of its objects are made from it; choose a shorter one"),

@@ -55,6 +55,8 @@ pub mod annotations {
     pub const APPLIED_HASH: &str = "temporal.io/applied-hash";
     /// On server Deployments: hash of the pod template as last wanted; a difference means the role must be rolled.
     pub const TEMPLATE_HASH: &str = "temporal.io/template-hash";
+    /// On server Deployments: the spec has given the number of pods at least once.
+    pub const REPLICAS: &str = "temporal.io/replicas";
     /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
     pub const SECRETS: &str = "temporal.io/secret-versions";
     /// On schema Jobs: which try this is, counted from 1.

@@ -8,24 +8,25 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The server's log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.outputFile)", "log.outputFile: not supported yet, pods cannot write to their file system; remove it, the log goes to standard output"))]
 pub struct LogSpec {
     /// Write to standard output. Default true.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout: Option<bool>,
     /// Least level written. Default `info`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<LogLevel>,
-    /// A file to write to instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// A file to write to instead. Not supported yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub output_file: Option<String>,
     /// `json` (default) or `console`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<LogFormat>,
     /// zap's development mode: warnings carry stack traces.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub development: Option<bool>,
 }
 

@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
     "services.internalFrontend: not supported yet; remove it or set enabled: false"
 ))]
 #[x_kube(validation = ("!has(self.overrides)", "services.overrides: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.history) || !has(self.history.httpPort) || self.history.httpPort == 0", "services.history.httpPort: only the frontend has an HTTP port; remove it"))]
+#[x_kube(validation = ("!has(self.matching) || !has(self.matching.httpPort) || self.matching.httpPort == 0", "services.matching.httpPort: only the frontend has an HTTP port; remove it"))]
+#[x_kube(validation = ("!has(self.worker) || !has(self.worker.httpPort) || self.worker.httpPort == 0", "services.worker.httpPort: only the frontend has an HTTP port; remove it"))]
 pub struct ServicesSpec {
     /// Answers clients: gRPC on 7233, HTTP on 7243.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,13 +13,13 @@ pub struct TemporalClusterStatus {
     /// The `metadata.generation` this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// One word: `Pending`, `Creating`, `Ready`, `Updating`, `Degraded`, `Failed` or `Deleting`.
+    /// One word: `Pending`, `Creating`, `Ready`, `Updating`, `Degraded` or `Failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// One sentence: what is happening, why, and what would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The server version the cluster runs or is brought to. Chosen once when `spec.version` is unset.
+    /// The server version that all roles run; during an upgrade the one before. Chosen once when `spec.version` is unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The roles, in the order frontend, history, matching, worker.
@@ -50,8 +50,6 @@ pub enum Phase {
     Degraded,
     /// The manifest cannot be carried out until it changes.
     Failed,
-    /// Being deleted.
-    Deleting,
 }
 
 /// One role.

@@ -111,9 +111,6 @@ fn tree(cluster: &ValidCluster) -> Value {
 fn log(cluster: &ValidCluster) -> Value {
     let log = &cluster.log;
     let mut tree = json!({"stdout": log.stdout, "level": log.level, "format": log.format});
-    if let Some(file) = &log.output_file {
-        tree["outputFile"] = json!(file);
-    }
     if log.development {
         tree["development"] = json!(true);
     }

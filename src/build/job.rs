@@ -25,8 +25,8 @@ pub const SETUP_STEP: &str = "setup-schema";
 /// Name of the Job of a try: short, and different whenever the Job would be.
 #[must_use]
 pub fn name(cluster: &ValidCluster, store: &ValidStore, attempt: u32) -> String {
-    let tools = tools_for(&cluster.version);
-    let inputs = format!("{}\n{tools}\n{}\n{attempt}", store.identity(), cluster.admin_tools_image);
+    let pod = serde_json::to_string(&pod(cluster, store)).unwrap_or_default();
+    let inputs = format!("{pod}\n{attempt}");
     // 8 digits: the longest name then has just the 63 characters that a label takes
     let mut hash = hash_of(&inputs);
     hash.truncate(8);

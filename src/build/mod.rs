@@ -48,7 +48,7 @@ pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Vec<Objec
     let mut objects = foundation(cluster);
     objects.extend(cluster.stores().map(|store| job::schema(cluster, store, 1)));
     let config = ServerConfig::render(cluster);
-    objects.extend(Role::ALL.map(|role| server::deployment(cluster, role, &config, secrets)));
+    objects.extend(Role::ALL.map(|role| server::deployment(cluster, role, &config, secrets, None)));
     objects.sort_by_key(Object::kind);
     objects
 }

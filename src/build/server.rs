@@ -25,18 +25,30 @@ const GRACE_SECONDS: i64 = 60;
 /// Old ReplicaSets kept for a way back; each keeps its config map.
 const HISTORY_LIMIT: i32 = 3;
 
-/// The Deployment of a role with this config.
+/// The Deployment of a role with this config. `given_up`: the number of pods to keep when the spec has stopped giving
+/// one.
 #[must_use]
-pub fn deployment(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: &SecretVersions) -> Object {
+pub fn deployment(
+    cluster: &ValidCluster,
+    role: Role,
+    config: &ServerConfig,
+    secrets: &SecretVersions,
+    given_up: Option<i32>,
+) -> Object {
+    let replicas = cluster.role(role).replicas.or(given_up);
     let mut metadata = metadata(cluster, role.name(), role.name());
     metadata.labels.get_or_insert_default().insert(labels::VERSION.to_owned(), cluster.version.to_string());
     let template = template(cluster, role, config, secrets);
     let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
-    metadata.annotations.get_or_insert_default().insert(annotations::TEMPLATE_HASH.to_owned(), hash);
+    let notes = metadata.annotations.get_or_insert_default();
+    notes.insert(annotations::TEMPLATE_HASH.to_owned(), hash);
+    if replicas.is_some() {
+        notes.insert(annotations::REPLICAS.to_owned(), "given".to_owned());
+    }
     Object::Deployment(Box::new(Deployment {
         metadata,
         spec: Some(DeploymentSpec {
-            replicas: cluster.role(role).replicas,
+            replicas,
             selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
             strategy: Some(strategy(cluster, role)),
             revision_history_limit: Some(HISTORY_LIMIT),

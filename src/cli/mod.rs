@@ -4,6 +4,7 @@ mod plan;
 mod run;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 use temporal_operator::api;
 
@@ -38,15 +39,23 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args),
             Self::Crds => {
-                print!("{}", crds()?);
+                print(&crds()?)?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Plan(args) => plan::plan(&args),
             Self::Version => {
-                println!("{}", version());
+                print(&version())?;
                 Ok(ExitCode::SUCCESS)
             }
         }
+    }
+}
+
+/// To standard output. That its reader has had enough (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -63,5 +72,5 @@ fn crds() -> Result<String, Failure> {
 fn version() -> String {
     let servers: Vec<String> =
         temporal_operator::validate::version::RELEASES.iter().map(|r| r.tested().to_string()).collect();
-    format!("temporal-operator {}\ntested with Temporal server {}", env!("CARGO_PKG_VERSION"), servers.join(", "))
+    format!("temporal-operator {}\ntested with Temporal server {}\n", env!("CARGO_PKG_VERSION"), servers.join(", "))
 }

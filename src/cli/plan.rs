@@ -1,6 +1,6 @@
 //! `temporal-operator plan`: the objects of a manifest, offline.
 
-use super::Failure;
+use super::{Failure, print};
 use clap::Args;
 use serde::Deserialize;
 use serde_yaml::Value;
@@ -35,7 +35,7 @@ pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
                     eprintln!("note: {warning}");
                 }
                 for object in build::everything(&valid, &SecretVersions::new()) {
-                    print!("---\n{}", yaml(&object)?);
+                    print(&format!("---\n{}", yaml(&object)?))?;
                 }
             }
             Err(invalid) => {

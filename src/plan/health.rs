@@ -53,6 +53,7 @@ pub struct Health {
 #[must_use]
 pub fn assess(
     cluster: &ValidCluster,
+    generation: Option<i64>,
     old: &TemporalClusterStatus,
     seen: &Observed,
     missing_secrets: &[&str],
@@ -60,18 +61,18 @@ pub fn assess(
     rollout: &Rollout,
     now: Timestamp,
 ) -> Health {
-    let services = services(cluster, rollout, seen);
     let membership = membership(cluster, rollout, seen);
+    let services = services(cluster, rollout, seen, &membership);
     let was_ready = conditions::is_true(&old.conditions, conditions::READY);
     let proven = membership.truth == Truth::True || (was_ready && within_patience(old, now));
     // a change under way does not make a serving cluster unready: every role still answers
-    let answers = if was_ready { rollout.every_role_available() } else { services.truth == Truth::True };
-    let ready = proven && answers && (was_ready || schema.is_ready());
+    let complete = services.truth == Truth::True && schema.is_ready();
+    let ready = proven && rollout.every_role_available() && (was_ready || complete);
     let (reason, message) = sentence(cluster, missing_secrets, schema, &services, &membership);
     let settled = ready && reason == SERVING;
     Health {
         overall: Verdict::new(ready.into(), reason, message),
-        phase: phase(old, settled, ready, missing_secrets, rollout, schema),
+        phase: phase(old, settled, ready, changing(old, generation, rollout, schema), !missing_secrets.is_empty()),
         reconciling: !settled,
         services,
         membership,
@@ -115,7 +116,7 @@ fn serving(cluster: &ValidCluster) -> String {
 }
 
 /// The first role that is not complete speaks for all.
-fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdict {
+fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed, membership: &Verdict) -> Verdict {
     let rolling = rollout.roles.iter().find(|r| r.progress == Progress::Rolling);
     let Some(state) = rolling.or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete)) else {
         return Verdict::new(Truth::True, "RolesReady", "Every role runs the wanted pods.");
@@ -124,7 +125,13 @@ fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdi
     match state.progress {
         Progress::Absent => Verdict::new(Truth::False, "RoleAbsent", format!("The {role} role is not made yet.")),
         Progress::Outdated => {
-            Verdict::new(Truth::False, "RolePending", format!("The {role} role waits for its turn in the rollout."))
+            // no role is on its way, so Kubernetes has proven the last one: Temporal has not
+            let why = if membership.truth == Truth::True { String::new() } else { format!(" {}", membership.message) };
+            Verdict::new(
+                Truth::False,
+                "RolePending",
+                format!("The {role} role waits for its turn in the rollout.{why}"),
+            )
         }
         _ => match seen.pods_of(role.name()).find_map(waiting_reason) {
             Some(reason) => Verdict::new(
@@ -216,23 +223,21 @@ fn within_patience(old: &TemporalClusterStatus, now: Timestamp) -> bool {
         .is_none_or(|c| c.status == "True" || now.duration_since(c.last_transition_time.0) < PATIENCE)
 }
 
-fn phase(
-    old: &TemporalClusterStatus,
-    settled: bool,
-    ready: bool,
-    missing_secrets: &[&str],
-    rollout: &Rollout,
-    schema: &SchemaPlan,
-) -> Phase {
+/// A change is on its way: the spec has just changed, a schema is due, or a role waits for its turn.
+fn changing(old: &TemporalClusterStatus, generation: Option<i64>, rollout: &Rollout, schema: &SchemaPlan) -> bool {
+    old.observed_generation != generation
+        || !schema.is_ready()
+        || rollout.roles.iter().any(|r| r.progress == Progress::Outdated)
+}
+
+fn phase(old: &TemporalClusterStatus, settled: bool, ready: bool, changing: bool, blocked: bool) -> Phase {
     let first_time = matches!(old.phase, None | Some(Phase::Pending | Phase::Creating));
-    let changing = !schema.is_ready() || rollout.roles.iter().any(|r| r.progress == Progress::Outdated);
     match () {
         () if settled => Phase::Ready,
-        () if !missing_secrets.is_empty() => Phase::Pending,
+        () if blocked && !ready => Phase::Pending,
+        () if blocked => Phase::Degraded,
         () if first_time && !ready => Phase::Creating,
-        () if changing => Phase::Updating,
-        () if old.phase == Some(Phase::Updating) && ready => Phase::Updating,
-        () if old.phase == Some(Phase::Ready) && ready => Phase::Updating,
+        () if changing || (ready && old.phase == Some(Phase::Updating)) => Phase::Updating,
         () => Phase::Degraded,
     }
 }

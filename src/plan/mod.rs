@@ -53,7 +53,7 @@ pub fn cluster(
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
 
-    let health = health::assess(valid, old, seen, &missing, &schema, &rollout, now);
+    let health = health::assess(valid, generation, old, seen, &missing, &schema, &rollout, now);
     Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
         wake: wake(&health, &schema, now),

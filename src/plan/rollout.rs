@@ -4,9 +4,10 @@
 use crate::api::annotations;
 use crate::api::services::Role;
 use crate::build::{Object, SecretVersions, ServerConfig, server};
-use crate::plan::{Observed, ROLL_ORDER};
+use crate::plan::{Observed, ROLL_ORDER, TemporalView};
 use crate::validate::ValidCluster;
 use k8s_openapi::api::apps::v1::Deployment;
+use std::collections::BTreeSet;
 
 /// The roles, each in its state.
 #[derive(Clone, Debug)]
@@ -65,8 +66,8 @@ pub fn plan(
     let mut rollout = Rollout { objects: Vec::new(), held: Vec::new(), roles: Vec::new() };
     let mut earlier_proven = true;
     for role in ROLL_ORDER {
-        let wanted = server::deployment(cluster, role, config, secrets);
         let live = seen.role_deployment(role);
+        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas));
         let progress = progress(&wanted, live);
         let apply = allowed && (progress != Progress::Outdated || earlier_proven);
         if apply {
@@ -74,16 +75,37 @@ pub fn plan(
         } else if live.is_some() {
             rollout.held.push(role);
         }
-        earlier_proven &= progress == Progress::Complete;
+        let pods = live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1);
+        earlier_proven &= progress == Progress::Complete && temporal_agrees(role, pods, &seen.temporal);
         rollout.roles.push(RoleState {
             role,
             progress,
-            wanted: live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1),
+            wanted: pods,
             available: live.and_then(|d| d.status.as_ref()?.available_replicas).unwrap_or(0),
         });
     }
     rollout.roles.sort_by_key(|s| s.role);
     rollout
+}
+
+/// Temporal's part of a role's proof: its ring holds the pods that should be in it, and all shards are owned. Without
+/// any frontend there is nobody to ask, and a rollout may be what brings one back.
+fn temporal_agrees(role: Role, pods: i32, view: &TemporalView) -> bool {
+    match view {
+        TemporalView::NotAsked => true,
+        TemporalView::Silent { .. } => false,
+        TemporalView::Seen(m) => {
+            let members = m.rings.get(role.name()).map_or(0, BTreeSet::len);
+            i32::try_from(members).is_ok_and(|n| n == pods) && m.owned_shards == m.shards
+        }
+    }
+}
+
+/// The present number of pods of a Deployment whose number the spec once gave. When the spec gives none any more, that
+/// number stays until somebody scales: to give the field up would let Kubernetes fall back to 1.
+fn given_up_replicas(live: &Deployment) -> Option<i32> {
+    let given = live.metadata.annotations.as_ref()?.contains_key(annotations::REPLICAS);
+    live.spec.as_ref()?.replicas.filter(|_| given)
 }
 
 fn progress(wanted: &Object, live: Option<&Deployment>) -> Progress {

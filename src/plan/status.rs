@@ -46,10 +46,20 @@ pub(super) fn report(
         observed_generation: generation,
         phase: Some(health.phase),
         message: Some(health.overall.message.clone()),
-        version: Some(cluster.version.to_string()),
+        version: Some(version(cluster, schema, rollout, old)),
         services: services(cluster, rollout, old),
         persistence: Some(schema.stores.clone()),
         conditions,
+    }
+}
+
+/// The version that all of the cluster runs. It moves when the last role has moved, so that a change that gets stuck can
+/// be taken back; at first it is the version chosen.
+fn version(cluster: &ValidCluster, schema: &SchemaPlan, rollout: &Rollout, old: &TemporalClusterStatus) -> String {
+    let moved = schema.is_ready() && rollout.roles.iter().all(|r| r.progress == Progress::Complete);
+    match &old.version {
+        Some(present) if !moved => present.clone(),
+        _ => cluster.version.to_string(),
     }
 }
 
@@ -84,7 +94,9 @@ pub fn refused(
     let mut set = |type_: &str, truth: Truth, reason: &str, text: &str| {
         conditions::set(&mut status.conditions, type_, truth, (reason, text), generation, now);
     };
-    set(conditions::READY, Truth::False, "InvalidSpec", &message);
+    // a cluster that served may serve on; it is just not looked at
+    let ready = if conditions::is_true(&old.conditions, conditions::READY) { Truth::Unknown } else { Truth::False };
+    set(conditions::READY, ready, "InvalidSpec", &message);
     set(conditions::RECONCILING, Truth::False, "InvalidSpec", "Nothing is done until the manifest changes.");
     set(conditions::STALLED, Truth::True, "InvalidSpec", &message);
     TemporalClusterStatus {

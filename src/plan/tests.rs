@@ -95,7 +95,9 @@ impl World {
         let valid = self.valid();
         let config = ServerConfig::render(&valid);
         let secrets = secret_versions(&self.seen);
-        let Object::Deployment(mut live) = server::deployment(&valid, role, &config, &secrets) else { unreachable!() };
+        let Object::Deployment(mut live) = server::deployment(&valid, role, &config, &secrets, None) else {
+            unreachable!()
+        };
         let wanted = live.spec.as_mut().unwrap().replicas.get_or_insert(1).to_owned();
         live.metadata.generation = Some(1);
         live.status = Some(DeploymentStatus {
@@ -318,6 +320,74 @@ fn scaling_does_not_roll_pods_and_is_not_held_back() {
     let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
     let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
     assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));
+}
+
+#[test]
+fn a_number_of_pods_that_is_no_longer_given_stays() {
+    let mut world = World::serving();
+    world.resource.spec.services = Some(serde_json::from_value(json!({"history": {"replicas": 3}})).unwrap());
+    world.run_role(Role::History);
+    world.resource.spec.services = None;
+    let plan = world.step();
+    let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
+    let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
+    assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));
+}
+
+#[test]
+fn the_next_role_waits_for_temporals_proof_of_the_last() {
+    let mut world = World::serving();
+    world.resource.spec.log = Some(serde_json::from_value(json!({"level": "debug"})).unwrap());
+    world.run_role(Role::Matching);
+    world.see_temporal(2);
+    assert_eq!(roles(&world.step()), ["matching"], "the old pod is still in the ring");
+    assert!(world.message().contains("ring of the frontend role has 2 members"), "{}", world.message());
+    world.see_temporal(1);
+    assert_eq!(roles(&world.step()), ["matching", "history"]);
+}
+
+#[test]
+fn the_version_moves_when_every_role_has_and_may_be_taken_back_before() {
+    let mut world = World::serving();
+    world.resource.spec.version = Some("1.32.0".to_owned());
+    world.finish_job(StoreKind::Default, 1, "Complete");
+    world.finish_job(StoreKind::Visibility, 1, "Complete");
+    world.step();
+    assert_eq!(world.status.version.as_deref(), Some("1.31.2"), "not all roles have moved");
+    let services: Vec<_> = world.status.services.iter().map(|s| s.version.as_str()).collect();
+    assert_eq!(services, ["1.31.2"; 4], "nor has any of them begun");
+    world.resource.spec.version = Some("1.31.2".to_owned());
+    world.step();
+    assert_eq!(world.status.phase, Some(Phase::Ready), "taken back: {}", world.message());
+    world.resource.spec.version = Some("1.32.0".to_owned());
+    for role in Role::ALL {
+        world.run_role(role);
+    }
+    world.step();
+    assert_eq!(world.status.version.as_deref(), Some("1.32.0"));
+}
+
+#[test]
+fn a_lost_pod_is_no_update() {
+    let mut world = World::serving();
+    let mut lame = world.seen.role_deployment(Role::Matching).unwrap().clone();
+    lame.status.as_mut().unwrap().available_replicas = Some(0);
+    world.see_deployment(lame);
+    world.step();
+    assert_eq!(world.status.phase, Some(Phase::Degraded));
+    assert_eq!(world.condition(READY).0, "False", "no matching pod is left");
+    world.step();
+    assert_eq!(world.condition(READY).0, "False");
+}
+
+#[test]
+fn a_secret_that_goes_does_not_stop_a_serving_cluster() {
+    let mut world = World::serving();
+    world.seen.secrets.insert("s".to_owned(), None);
+    let plan = world.step();
+    assert!(roles(&plan).is_empty() && plan.prune.is_empty(), "{:?}", plan.prune);
+    assert_eq!(world.condition(READY), ("True", "SecretMissing"));
+    assert_eq!(world.status.phase, Some(Phase::Degraded));
 }
 
 #[test]

@@ -228,8 +228,6 @@ pub struct ValidLog {
     pub level: LogLevel,
     /// Format.
     pub format: LogFormat,
-    /// File, if any.
-    pub output_file: Option<String>,
     /// zap's development mode.
     pub development: bool,
 }

@@ -113,6 +113,8 @@ fn read_role(role: Role, service: Option<&ServiceSpec>, metrics: Option<i32>, pr
         if role == Role::Frontend {
             // 0 is how the Go operator's manifests try to switch it off
             valid.http_port = service.http_port.map_or(valid.http_port, |p| (p > 0).then_some(p));
+        } else if service.http_port.is_some_and(|p| p != 0) {
+            problems.add(format!("spec.services.{role}.httpPort"), "only the frontend has an HTTP port; remove it");
         }
         valid.replicas = service.replicas;
         valid.resources.clone_from(&service.resources);

@@ -24,7 +24,6 @@ pub(super) fn log(spec: Option<&LogSpec>) -> ValidLog {
         stdout: spec.stdout.unwrap_or(true),
         level: spec.level.unwrap_or(LogLevel::Info),
         format: spec.format.unwrap_or(LogFormat::Json),
-        output_file: spec.output_file,
         development: spec.development.unwrap_or(false),
     }
 }

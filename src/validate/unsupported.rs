@@ -24,6 +24,12 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     problems.require(spec.rollout.is_none(), "spec.rollout", REMOVE);
     problems.require(spec.server_config.is_none(), "spec.serverConfig", REMOVE);
     problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
+    let file = spec.log.as_ref().is_some_and(|l| l.output_file.is_some());
+    problems.require(
+        !file,
+        "spec.log.outputFile",
+        "not supported yet, pods cannot write to their file system; remove it, the log goes to standard output",
+    );
     if let Some(services) = &spec.services {
         check_services(services, problems);
     }

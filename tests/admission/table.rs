@@ -129,6 +129,7 @@ fn general() -> Vec<Case> {
         refused("a TTL of nothing", json!({"jobTtlSecondsAfterFinished": 0}), "should be greater than or equal to 1"),
         refused("an unknown log level", json!({"log": {"level": "loud"}}), "spec.log.level: Unsupported value"),
         refused("an unknown log format", json!({"log": {"format": "xml"}}), "spec.log.format: Unsupported value"),
+        refused("a log file", json!({"log": {"outputFile": "/var/log/t"}}), "log.outputFile: not supported yet"),
         refused("metrics without a word", json!({"metrics": {"prefix": "x"}}), "spec.metrics.enabled: Required value"),
         refused(
             "an impossible metrics port",
@@ -239,6 +240,11 @@ fn services() -> Vec<Case> {
     vec![
         refused("no frontends", frontend(json!({"replicas": 0})), "should be greater than or equal to 1"),
         refused("port zero", frontend(json!({"port": 0})), "should be greater than or equal to 1"),
+        refused(
+            "an HTTP port of history",
+            json!({"services": {"history": {"httpPort": 7243}}}),
+            "services.history.httpPort: only the frontend",
+        ),
         refused("a port too high", frontend(json!({"port": 70000})), "should be less than or equal to 65535"),
         refused(
             "init containers",

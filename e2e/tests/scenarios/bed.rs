@@ -72,9 +72,9 @@ impl Bed {
         output(Kube::testbed(&self.layout).kubectl().args(["-n", namespace, "--request-timeout=60s"]).args(args))
     }
 
-    /// kubectl with a file on its standard input.
-    pub fn kubectl_with(&self, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
-        output(Kube::testbed(&self.layout).kubectl().args(["-n", namespace]).args(args).input(input))
+    /// `kubectl apply -k` of a directory below `config` that names its namespace itself.
+    pub fn apply(&self, path: &str) {
+        output(Kube::testbed(&self.layout).kubectl().args(["apply", "-k", &self.config(path)])).unwrap();
     }
 
     /// A directory below `config`.
@@ -95,9 +95,12 @@ pub fn limited(seconds: u32, program: &Path) -> Cmd {
 
 fn prepare() -> Result<Bed> {
     let layout = Layout::from_environment()?;
-    let archives = load(&layout, &Image::demo())?;
-    let operator = archives.iter().find(|a| a.reference == Image::Operator.reference());
-    install(&layout, &operator.context("the operator has an image")?.key)?;
+    let keep = std::env::var_os("TEMPORAL_OPERATOR_E2E_KEEP").is_some();
+    let images = Image::demo().into_iter().filter(|i| !keep || *i != Image::Operator);
+    let archives = load(&layout, &images.collect::<Vec<_>>())?;
+    if let Some(operator) = archives.iter().find(|a| a.reference == Image::Operator.reference()) {
+        install(&layout, &operator.key)?;
+    }
     let python = build::python(&Screen::new(&layout), &layout)?;
     Ok(Bed { layout, python })
 }

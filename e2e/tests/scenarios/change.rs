@@ -73,11 +73,11 @@ async fn takes_dynamic_config_live() {
 
     let mut n = 0;
     let began = Instant::now();
-    cluster.patch(limit(json!([{"value": 40}]))).await;
+    cluster.patch(limit(&json!([{"value": 40}]))).await;
     until("an id of 60 characters is refused", LIVE, async || {
         n += 1;
         match start(&cluster, &long_id(n)).await {
-            Err(error) if error.to_lowercase().contains("exceeds length limit") => Ok(()),
+            Err(error) if error.to_lowercase().contains("length exceeds limit") => Ok(()),
             other => Err(format!("{other:?}")),
         }
     })
@@ -86,7 +86,7 @@ async fn takes_dynamic_config_live() {
     start(&cluster, "a-short-id-is-still-taken").await.unwrap();
 
     let began = Instant::now();
-    cluster.patch(limit(Value::Null)).await;
+    cluster.patch(limit(&Value::Null)).await;
     until("an id of 60 characters is taken again", LIVE, async || {
         n += 1;
         start(&cluster, &long_id(n)).await
@@ -98,7 +98,7 @@ async fn takes_dynamic_config_live() {
     scene.close(&format!("limit.maxIDLength 40 holds after {refused}, gone after {taken}, no pod touched")).await;
 }
 
-fn limit(value: Value) -> Value {
+fn limit(value: &Value) -> Value {
     json!({"dynamicConfig": {"values": {"limit.maxIDLength": value}}})
 }
 

@@ -183,7 +183,9 @@ impl Cluster {
 
     /// Applies a manifest's `spec`.
     pub async fn apply(&self, spec: &Value) {
-        let body = json!({"apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "spec": spec});
+        let metadata = json!({"name": self.name});
+        let body =
+            json!({"apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "metadata": metadata, "spec": spec});
         let params = PatchParams::apply("e2e").force();
         self.api().patch(&self.name, &params, &Patch::Apply(&body)).await.unwrap();
     }

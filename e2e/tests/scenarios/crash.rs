@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use e2e::image::ctr;
+use e2e::layout::Node;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 
-use super::bed::{Bed, OPERATOR, OPERATOR_LIVES, OPERATOR_NAMESPACE, full};
+use super::bed::{Bed, OPERATOR, OPERATOR_LIVES, OPERATOR_NAMESPACE, full, output};
 use super::cluster::{Cluster, ROLES, Scene, VERSION, is_ready, manifest};
 use super::wait::{PATIENCE, since, until};
 
@@ -31,15 +33,16 @@ async fn operator_killed_in_the_middle_of_create() {
     let mut kills = Vec::new();
     for kind in moments {
         has_begun(&cluster, kind).await;
-        let lived = kill(&scene).await;
-        kills.push(format!("{kind} at {}, {lived}", since(began)));
+        let at = since(began);
+        kill(&scene).await;
+        kills.push(format!("{kind} ({at})"));
     }
     cluster.settled().await;
     let ready = since(began);
     drop(alone);
     let workflow = cluster.workflow("hello").await;
     exactly_one_set(&cluster);
-    scene.close(&format!("killed at the first {}; ready in {ready}, workflow {workflow:.2} s", kills.join("; "))).await;
+    scene.close(&format!("killed at the first {}; ready in {ready}, workflow {workflow:.2} s", kills.join(", "))).await;
 }
 
 /// Waits for the first object of a kind. Only the one after the last kill can be new; an earlier one serves as well.
@@ -51,16 +54,23 @@ async fn has_begun(cluster: &Cluster, kind: &str) {
     .await;
 }
 
-/// Ends the operator's pod without a farewell, and waits until the next one runs.
-async fn kill(scene: &Scene) -> String {
+/// Kills the operator's process and its pod, and waits until the next one runs.
+async fn kill(scene: &Scene) {
     let pods: Api<Pod> = Api::namespaced(scene.client.clone(), OPERATOR_NAMESPACE);
     let ours = ListParams::default().labels(&format!("app.kubernetes.io/instance={OPERATOR}"));
     let old = pods.list(&ours).await.unwrap().items;
     assert!(!old.is_empty(), "the operator runs");
-    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    let mut lived = String::new();
+    // first the process, so that it cannot give its Lease back
     for pod in &old {
-        lived = format!("{} killed", pod.name_any());
+        let id = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first()?.container_id.clone());
+        let id = id.expect("the operator's container has an id");
+        let node = pod.spec.as_ref().and_then(|s| s.node_name.as_ref()?.strip_prefix("node")?.parse().ok());
+        let node = Node::new(node.expect("a node's number")).unwrap();
+        let dead = ctr(&Bed::get().layout, node).args(["tasks", "kill", "--signal", "SIGKILL"]);
+        output(dead.arg(id.trim_start_matches("containerd://"))).unwrap();
+    }
+    let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    for pod in &old {
         pods.delete(&pod.name_any(), &now).await.unwrap();
     }
     until("another operator runs", Duration::from_secs(120), async || {
@@ -70,7 +80,6 @@ async fn kill(scene: &Scene) -> String {
         if ready { Ok(()) } else { Err(format!("{:?}", all.iter().map(ResourceExt::name_any).collect::<Vec<_>>())) }
     })
     .await;
-    lived
 }
 
 /// Names of the objects of these kinds with the cluster's labels, each with its kind.

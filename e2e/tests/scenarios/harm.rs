@@ -160,9 +160,8 @@ async fn wrong_password_is_said_and_heals() {
     cluster.settled().await;
     let healed = since(began);
     let workflow = cluster.workflow("hello").await;
+    let figures = format!("told after {told}: {said:?}; ready {healed} after the correction, workflow {workflow:.2} s");
     // at the end, so that the healing is seen even when the words are poor
-    assert!(said.contains("password authentication failed"), "the message does not name the reason: {said:?}");
-    scene
-        .close(&format!("told after {told}: {said:?}; ready {healed} after the correction, workflow {workflow:.2} s"))
-        .await;
+    assert!(said.contains("password authentication failed"), "the message does not name the reason; {figures}");
+    scene.close(&figures).await;
 }

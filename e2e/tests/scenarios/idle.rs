@@ -17,7 +17,7 @@ async fn a_settled_cluster_costs_no_write() {
     // the event that it is ready comes after the status that says so
     until("the operator has told of a ready cluster", PATIENCE, async || {
         let calls = calls(made);
-        let last = calls.iter().filter(|c| c.writes() && ours(c)).next_back();
+        let last = calls.iter().rfind(|c| c.writes() && ours(c));
         last.filter(|c| c.resource == "events").map(|_| ()).ok_or(format!("last write: {last:?}"))
     })
     .await;
