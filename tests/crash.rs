@@ -190,13 +190,7 @@ async fn a_failed_schema_job_says_why_and_is_tried_again() {
     world.sim.fail_jobs(|_| Some("pq: password authentication failed for user \"temporal\"".to_owned()));
     world.api.put(&manifest());
     let _operator = world.operator();
-    world
-        .api
-        .wait_until(|api| {
-            let cluster = api.get::<TemporalCluster>(NAMESPACE, CLUSTER).unwrap();
-            cluster.status.and_then(|s| s.message).is_some_and(|m| m.contains("password authentication failed"))
-        })
-        .await;
+    world.says("password authentication failed").await;
     world.sim.fail_jobs(|_| None);
     world.settled().await;
 }
@@ -212,16 +206,7 @@ async fn an_object_of_somebody_else_is_not_taken() {
     world.api.put(&theirs);
     world.api.put(&manifest());
     let _operator = world.operator();
-    world
-        .api
-        .wait_until(|api| {
-            let cluster = api.get::<TemporalCluster>(NAMESPACE, CLUSTER).unwrap();
-            cluster
-                .status
-                .and_then(|s| s.message)
-                .is_some_and(|m| m.contains("Service c-frontend exists and does not belong"))
-        })
-        .await;
+    world.says("Service c-frontend exists and does not belong").await;
     let still: Service = world.api.get(NAMESPACE, "c-frontend").unwrap();
     assert_eq!(still.spec.unwrap().ports.unwrap()[0].port, 1);
     world.api.delete::<Service>(NAMESPACE, "c-frontend");

@@ -125,6 +125,12 @@ impl World {
         self.api.wait_quiet(Duration::from_secs(30)).await;
     }
 
+    /// Waits until the status sentence contains these words.
+    pub async fn says(&self, words: &str) {
+        let said = |c: TemporalCluster| c.status.and_then(|s| s.message).is_some_and(|m| m.contains(words));
+        self.api.wait_until(|api| api.get::<TemporalCluster>(NAMESPACE, CLUSTER).is_some_and(said)).await;
+    }
+
     /// The end state: everything there is, without what differs from run to run.
     pub fn state(&self) -> BTreeMap<String, Value> {
         self.api.dump(&["generation", "observedGeneration"])
