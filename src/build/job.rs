@@ -6,7 +6,7 @@
 use super::metadata::{SCHEMA_ACCOUNT, child_name, metadata, names, object_labels};
 use super::object::hash_of;
 use super::server::{from_secret, literal, pull_secrets};
-use super::{Object, security};
+use super::{Object, SecretVersions, security};
 use crate::api::{annotations, labels};
 use crate::validate::version::tools_for;
 use crate::validate::{ValidCluster, ValidStore};
@@ -22,11 +22,12 @@ pub const CREATE_STEP: &str = "create-database";
 /// Name of the container that sets the schema up.
 pub const SETUP_STEP: &str = "setup-schema";
 
-/// Name of the Job of a try: short, and different whenever the Job would be.
+/// Name of the Job of a try: short, and different whenever its pod or the password it reads would be.
 #[must_use]
-pub fn name(cluster: &ValidCluster, store: &ValidStore, attempt: u32) -> String {
+pub fn name(cluster: &ValidCluster, store: &ValidStore, secrets: &SecretVersions, attempt: u32) -> String {
     let pod = serde_json::to_string(&pod(cluster, store)).unwrap_or_default();
-    let inputs = format!("{pod}\n{attempt}");
+    let secret = store.password.as_ref().and_then(|p| secrets.get(&p.secret));
+    let inputs = format!("{pod}\n{secret:?}\n{attempt}");
     // 8 digits: the longest name then has just the 63 characters that a label takes
     let mut hash = hash_of(&inputs);
     hash.truncate(8);
@@ -36,9 +37,9 @@ pub fn name(cluster: &ValidCluster, store: &ValidStore, attempt: u32) -> String 
 /// The Job of the n-th try (from 1). It does not retry by itself: the operator reads why it failed and tries again
 /// with a growing delay.
 #[must_use]
-pub fn schema(cluster: &ValidCluster, store: &ValidStore, attempt: u32) -> Object {
+pub fn schema(cluster: &ValidCluster, store: &ValidStore, secrets: &SecretVersions, attempt: u32) -> Object {
     let mut meta = metadata(cluster, "", names::SCHEMA);
-    meta.name = Some(name(cluster, store, attempt));
+    meta.name = Some(name(cluster, store, secrets, attempt));
     let store_label = (labels::STORE.to_owned(), store.kind.name().to_owned());
     meta.labels.get_or_insert_default().extend([store_label.clone()]);
     meta.annotations = Some(BTreeMap::from([

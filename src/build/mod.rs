@@ -46,7 +46,7 @@ pub fn foundation(cluster: &ValidCluster) -> Vec<Object> {
 #[must_use]
 pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Vec<Object> {
     let mut objects = foundation(cluster);
-    objects.extend(cluster.stores().map(|store| job::schema(cluster, store, 1)));
+    objects.extend(cluster.stores().map(|store| job::schema(cluster, store, secrets, 1)));
     let config = ServerConfig::render(cluster);
     objects.extend(Role::ALL.map(|role| server::deployment(cluster, role, &config, secrets, None)));
     objects.sort_by_key(Object::kind);

@@ -114,7 +114,11 @@ fn hostile_values_stay_values() {
 
 #[test]
 fn the_password_is_nowhere_but_in_a_reference() {
-    let job = body(&valid(|_| ()), Kind::Job, &job::name(&valid(|_| ()), &valid(|_| ()).default_store, 1));
+    let job = body(
+        &valid(|_| ()),
+        Kind::Job,
+        &job::name(&valid(|_| ()), &valid(|_| ()).default_store, &SecretVersions::new(), 1),
+    );
     let container = &job["spec"]["template"]["spec"]["containers"][0];
     let password = container["env"].as_array().unwrap().iter().find(|e| e["name"] == "SQL_PASSWORD").unwrap();
     assert_eq!(password["valueFrom"]["secretKeyRef"], json!({"name": "s", "key": "password"}));

@@ -4,6 +4,7 @@ use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, Truth};
 use crate::api::services::Role;
 use crate::api::status::Phase;
+use crate::build::ObjectKey;
 use crate::plan::rollout::{Progress, RoleState, Rollout};
 use crate::plan::schema::SchemaPlan;
 use crate::plan::{Membership, Observed, TemporalView};
@@ -32,6 +33,15 @@ impl Verdict {
     }
 }
 
+/// What stands before everything else.
+#[derive(Clone, Copy, Debug)]
+pub struct Blockers<'a> {
+    /// Secrets that the pods read and that do not exist.
+    pub missing_secrets: &'a [&'a str],
+    /// The first object that has not been sent as it is wanted now.
+    pub unsent: Option<&'a ObjectKey>,
+}
+
 /// The verdicts on a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -50,13 +60,14 @@ pub struct Health {
 }
 
 /// Judges a cluster.
+#[allow(clippy::too_many_arguments)] // all that a verdict may depend on
 #[must_use]
 pub fn assess(
     cluster: &ValidCluster,
     generation: Option<i64>,
     old: &TemporalClusterStatus,
     seen: &Observed,
-    missing_secrets: &[&str],
+    blockers: &Blockers<'_>,
     schema: &SchemaPlan,
     rollout: &Rollout,
     now: Timestamp,
@@ -68,11 +79,17 @@ pub fn assess(
     // a change under way does not make a serving cluster unready: every role still answers
     let complete = services.truth == Truth::True && schema.is_ready();
     let ready = proven && rollout.every_role_available() && (was_ready || complete);
-    let (reason, message) = sentence(cluster, missing_secrets, schema, &services, &membership);
+    let (reason, message) = sentence(cluster, blockers, schema, &services, &membership);
     let settled = ready && reason == SERVING;
     Health {
         overall: Verdict::new(ready.into(), reason, message),
-        phase: phase(old, settled, ready, changing(old, generation, rollout, schema), !missing_secrets.is_empty()),
+        phase: phase(
+            old,
+            settled,
+            ready,
+            changing(old, generation, rollout, schema),
+            !blockers.missing_secrets.is_empty(),
+        ),
         reconciling: !settled,
         services,
         membership,
@@ -86,17 +103,19 @@ const SERVING: &str = "ClusterReady";
 /// What is to be said: the first thing that is not as it should be.
 fn sentence(
     cluster: &ValidCluster,
-    missing_secrets: &[&str],
+    blockers: &Blockers<'_>,
     schema: &SchemaPlan,
     services: &Verdict,
     membership: &Verdict,
 ) -> (&'static str, String) {
-    if let Some(name) = missing_secrets.first() {
+    if let Some(name) = blockers.missing_secrets.first() {
         ("SecretMissing", missing_secret(cluster, name))
     } else if let Some(pending) = &schema.pending {
         (pending.reason(), pending.message.clone())
     } else if services.truth != Truth::True {
         (services.reason, services.message.clone())
+    } else if let Some(key) = blockers.unsent {
+        ("Applying", format!("The change is being applied, {key} first."))
     } else if membership.truth != Truth::True {
         (membership.reason, membership.message.clone())
     } else {

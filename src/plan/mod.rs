@@ -14,7 +14,7 @@ use crate::api::TemporalClusterStatus;
 use crate::api::services::Role;
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::ValidCluster;
-use health::Health;
+use health::{Blockers, Health};
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
 use schema::SchemaPlan;
@@ -45,15 +45,18 @@ pub fn cluster(
 ) -> Plan {
     let missing: Vec<&str> = valid.secret_names().into_iter().filter(|n| seen.secret_version(n).is_none()).collect();
     let config = ServerConfig::render(valid);
-    let schema = schema::plan(valid, old.persistence.as_ref(), seen, !missing.is_empty(), now);
-    let rollout = rollout::plan(valid, &config, &secret_versions(seen), schema.is_ready() && missing.is_empty(), seen);
+    let secrets = secret_versions(seen);
+    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, !missing.is_empty(), now);
+    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && missing.is_empty(), seen);
 
     let mut objects = build::foundation(valid);
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
 
-    let health = health::assess(valid, generation, old, seen, &missing, &schema, &rollout, now);
+    let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
+    let blockers = Blockers { missing_secrets: &missing, unsent: unsent.as_ref() };
+    let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
         wake: wake(&health, &schema, now),

@@ -2,7 +2,7 @@
 
 use crate::api::labels;
 use crate::api::services::Role;
-use crate::build::ObjectKey;
+use crate::build::{Object, ObjectKey};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -39,6 +39,8 @@ pub struct Child {
     pub key: ObjectKey,
     /// Its config hash label, if any.
     pub config_hash: Option<String>,
+    /// Its hash annotation: what was last wanted of it.
+    pub applied_hash: Option<String>,
 }
 
 /// Temporal's own view, asked through the frontend.
@@ -83,6 +85,14 @@ impl Observed {
     #[must_use]
     pub fn role_deployment_name(&self, role: Role) -> String {
         format!("{}-{role}", self.cluster)
+    }
+
+    /// Whether the object was last sent as it is wanted now.
+    #[must_use]
+    pub fn has_been_sent(&self, object: &Object) -> bool {
+        let key = object.key();
+        let sent = self.children.iter().find(|c| c.key == key).and_then(|c| c.applied_hash.as_ref());
+        object.sealed().is_ok_and(|wanted| sent == Some(&wanted.hash))
     }
 
     /// `resourceVersion` of a Secret that exists.

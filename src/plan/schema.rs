@@ -2,7 +2,7 @@
 
 use crate::api::annotations;
 use crate::api::status::{DatastoreStatus, PersistenceStatus};
-use crate::build::{Object, job};
+use crate::build::{Object, SecretVersions, job};
 use crate::plan::Observed;
 use crate::validate::{StoreKind, ValidCluster, ValidStore};
 use k8s_openapi::api::batch::v1::Job;
@@ -63,6 +63,7 @@ fn delay(attempt: u32) -> SignedDuration {
 #[must_use]
 pub fn plan(
     cluster: &ValidCluster,
+    secrets: &SecretVersions,
     recorded: Option<&PersistenceStatus>,
     seen: &Observed,
     blocked: bool,
@@ -76,11 +77,15 @@ pub fn plan(
         retry_at: None,
     };
     let recorded = recorded.cloned().unwrap_or_default();
+    let tries = Tries { cluster, secrets, seen };
+    // whatever it was made for: two Jobs at once would spoil the schema
+    let busy = seen.jobs.iter().find(|job| tries.at_work(job));
+    plan.keep.extend(busy.iter().map(|job| job.name_any()));
     for (store, old) in
         [(&cluster.default_store, recorded.default_store), (&cluster.visibility_store, recorded.visibility_store)]
     {
         let old = old.filter(|o| o.database.as_deref() == Some(&store.identity()));
-        let last = last_try(cluster, store, seen);
+        let last = tries.last(store);
         plan.keep.extend(last.iter().map(|(_, job)| job.name_any()));
         let done = at_version(old.as_ref(), &cluster.version) || last.as_ref().is_some_and(|(_, j)| succeeded(j));
         let status =
@@ -91,7 +96,13 @@ pub fn plan(
         }
         // one Job at a time: a later store waits for the earlier one
         if !done && plan.pending.is_none() {
-            next_try(cluster, store, last, seen, blocked, now, &mut plan);
+            match busy {
+                Some(job) => {
+                    let message = running(store.kind.name(), job, seen);
+                    plan.pending = Some(Pending { store: store.kind, failure: None, message });
+                }
+                None => tries.next(store, last, blocked, now, &mut plan),
+            }
         }
     }
     plan
@@ -117,51 +128,67 @@ fn unknown(store: &ValidStore) -> DatastoreStatus {
     DatastoreStatus { type_: store.plugin.to_owned(), database: Some(store.identity()), ..DatastoreStatus::default() }
 }
 
-/// The latest try at bringing this very store to this very version.
-fn last_try<'a>(cluster: &ValidCluster, store: &ValidStore, seen: &'a Observed) -> Option<(u32, &'a Job)> {
-    seen.jobs
-        .iter()
-        .filter_map(|j| Some((j.annotations().get(annotations::ATTEMPT)?.parse::<u32>().ok()?, j.as_ref())))
-        .filter(|(attempt, job)| job.name_any() == job::name(cluster, store, *attempt))
-        .max_by_key(|(attempt, _)| *attempt)
+/// The tries at the schemas of one cluster.
+struct Tries<'a> {
+    cluster: &'a ValidCluster,
+    secrets: &'a SecretVersions,
+    seen: &'a Observed,
 }
 
-fn next_try(
-    cluster: &ValidCluster,
-    store: &ValidStore,
-    last: Option<(u32, &Job)>,
-    seen: &Observed,
-    blocked: bool,
-    now: Timestamp,
-    plan: &mut SchemaPlan,
-) {
-    let name = store.kind.name();
-    let mut failure = None;
-    let message = match last {
-        None if blocked => format!("The schema of the {name} store waits."),
-        None => {
-            plan.job = Some(job::schema(cluster, store, 1));
-            format!("Setting up the schema of the {name} store for server {}.", cluster.version)
+impl<'a> Tries<'a> {
+    /// The latest try at bringing this very store to this very version, with these very Secrets.
+    fn last(&self, store: &ValidStore) -> Option<(u32, &'a Job)> {
+        let number = |job: &'a Job| job.annotations().get(annotations::ATTEMPT)?.parse::<u32>().ok();
+        self.seen
+            .jobs
+            .iter()
+            .filter_map(|j| Some((number(j)?, j.as_ref())))
+            .filter(|(attempt, job)| job.name_any() == job::name(self.cluster, store, self.secrets, *attempt))
+            .max_by_key(|(attempt, _)| *attempt)
+    }
+
+    /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
+    fn at_work(&self, job: &Job) -> bool {
+        let held_back = pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod).is_some());
+        let wanted = self
+            .cluster
+            .stores()
+            .into_iter()
+            .any(|s| self.last(s).is_some_and(|(_, j)| j.name_any() == job.name_any()));
+        !succeeded(job) && failed_at(job).is_none() && (wanted || !held_back)
+    }
+
+    /// Starts the first try, or the next one when the last has failed and it is time.
+    fn next(
+        &self,
+        store: &ValidStore,
+        last: Option<(u32, &Job)>,
+        blocked: bool,
+        now: Timestamp,
+        plan: &mut SchemaPlan,
+    ) {
+        let name = store.kind.name();
+        let Some((attempt, at, job)) = last.and_then(|(n, job)| Some((n, failed_at(job)?, job))) else {
+            let message = if blocked {
+                format!("The schema of the {name} store waits.")
+            } else {
+                plan.job = Some(job::schema(self.cluster, store, self.secrets, 1));
+                format!("Setting up the schema of the {name} store for server {}.", self.cluster.version)
+            };
+            plan.pending = Some(Pending { store: store.kind, failure: None, message });
+            return;
+        };
+        let due = at.checked_add(delay(attempt)).unwrap_or(at);
+        if now >= due && !blocked {
+            plan.job = Some(job::schema(self.cluster, store, self.secrets, attempt + 1));
+            plan.keep.remove(&job.name_any());
+        } else {
+            plan.retry_at = Some(due);
         }
-        Some((attempt, job)) => match failed_at(job) {
-            None => running(name, job, seen),
-            Some(at) => {
-                let words = last_words(job, seen);
-                let due = at.checked_add(delay(attempt)).unwrap_or(at);
-                if now >= due && !blocked {
-                    plan.job = Some(job::schema(cluster, store, attempt + 1));
-                    plan.keep.remove(&job.name_any());
-                } else {
-                    plan.retry_at = Some(due);
-                }
-                let sentence =
-                    format!("The schema Job of the {name} store failed {words}; it is tried again by itself.");
-                failure = Some(words);
-                sentence
-            }
-        },
-    };
-    plan.pending = Some(Pending { store: store.kind, failure, message });
+        let words = last_words(job, self.seen);
+        let message = format!("The schema Job of the {name} store failed {words}; it is tried again by itself.");
+        plan.pending = Some(Pending { store: store.kind, failure: Some(words), message });
+    }
 }
 
 /// What a Job that has not ended is doing; names what holds its pod back.
@@ -209,15 +236,23 @@ fn last_words(job: &Job, seen: &Observed) -> String {
     "without saying why".to_owned()
 }
 
-/// The tool logs console lines (`time LEVEL text {"error": …}`, coloured) and ends with its error; the reason is in the
-/// last line that is not empty, in its `error` or its text.
+/// What the tool says when a connection failed before, for a reason it has given then.
+const CONSEQUENCE: &str = "no usable database connection found";
+
+/// The tool logs console lines (`time LEVEL text {"error": …}`, coloured). The reason is the last error that is not
+/// the consequence of an earlier one; without any, the last line.
 fn reason_in(log: &str) -> String {
     let plain = without_colours(log);
-    let line = plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    let fields = line.find('{').and_then(|at| serde_json::from_str::<serde_json::Value>(&line[at..]).ok());
-    let field = |name: &str| fields.as_ref().and_then(|f| f.get(name)?.as_str());
-    let text = field("error").or_else(|| field("msg")).unwrap_or(line);
-    crate::api::conditions::shorten(text, 300)
+    let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
+    let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
+    let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+    crate::api::conditions::shorten(cause.map_or_else(last_line, String::as_str), 300)
+}
+
+/// The `error` of a log line's fields.
+fn error_in(line: &str) -> Option<String> {
+    let fields: serde_json::Value = serde_json::from_str(line.get(line.find('{')?..)?.trim()).ok()?;
+    Some(fields.get("error")?.as_str()?.to_owned())
 }
 
 /// Text without the escape sequences that colour it.
@@ -250,5 +285,7 @@ mod tests {
         assert_eq!(reason_in("first\n\n last \n"), "last");
         let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
         assert_eq!(reason_in(coloured), "no usable database connection found");
+        let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
+        assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }
 }

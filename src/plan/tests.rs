@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::TemporalCluster;
 use crate::api::conditions::{self, READY, RECONCILING, STALLED};
+use crate::api::labels;
 use crate::api::status::Phase;
 use crate::build::{Kind, job, server};
 use crate::validate::{self, StoreKind};
@@ -55,17 +56,26 @@ impl World {
         Timestamp::from_second(self.now).unwrap()
     }
 
-    /// Plans, and takes the status over as if it had been written.
+    /// Plans, and takes the status and the objects over as if they had been written.
     fn step(&mut self) -> Plan {
         let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at());
         self.status = plan.status.clone();
+        for object in &plan.objects {
+            let key = object.key();
+            let applied_hash = Some(object.sealed().unwrap().hash);
+            self.seen.children.retain(|c| c.key != key);
+            let config_hash = object.metadata().labels.as_ref().and_then(|l| l.get(labels::CONFIG_HASH).cloned());
+            self.seen.children.push(Child { key, config_hash, applied_hash });
+        }
         plan
     }
 
     fn finish_job(&mut self, store: StoreKind, attempt: u32, condition: &str) {
         let valid = self.valid();
         let store = valid.stores().into_iter().find(|s| s.kind == store).unwrap();
-        let Object::Job(mut job) = job::schema(&valid, store, attempt) else { unreachable!() };
+        let Object::Job(mut job) = job::schema(&valid, store, &secret_versions(&self.seen), attempt) else {
+            unreachable!()
+        };
         job.status = Some(JobStatus {
             conditions: Some(vec![JobCondition {
                 type_: condition.to_owned(),
@@ -87,7 +97,7 @@ impl World {
 
     fn see_child(&mut self, key: ObjectKey, config_hash: Option<&str>) {
         self.seen.children.retain(|c| c.key != key);
-        self.seen.children.push(Child { key, config_hash: config_hash.map(str::to_owned) });
+        self.seen.children.push(Child { key, config_hash: config_hash.map(str::to_owned), applied_hash: None });
     }
 
     /// The role's Deployment as the present spec wants it, complete.
@@ -114,7 +124,9 @@ impl World {
         let key = ObjectKey { kind: Kind::Deployment, name: live.metadata.name.clone().unwrap() };
         self.seen.deployments.retain(|d| d.metadata.name != live.metadata.name);
         self.seen.deployments.push(Arc::new(live));
-        self.see_child(key, None);
+        if !self.seen.children.iter().any(|c| c.key == key) {
+            self.see_child(key, None);
+        }
     }
 
     fn see_temporal(&mut self, members: i32) {
@@ -136,6 +148,7 @@ impl World {
             world.run_role(role);
         }
         world.see_temporal(1);
+        world.step();
         world.step();
         assert_eq!(world.status.phase, Some(Phase::Ready), "{:?}", world.status.message);
         world
@@ -176,7 +189,11 @@ fn a_new_cluster_begins_with_the_schema_of_the_default_store() {
 #[test]
 fn the_second_store_waits_for_the_first() {
     let mut world = World::new();
-    let Object::Job(running) = job::schema(&world.valid(), &world.valid().default_store, 1) else { unreachable!() };
+    let Object::Job(running) =
+        job::schema(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 1)
+    else {
+        unreachable!()
+    };
     world.see_job(*running);
     assert!(jobs(&world.step()).is_empty(), "one Job at a time, and one that runs is left alone");
     world.finish_job(StoreKind::Default, 1, "Complete");
@@ -229,7 +246,10 @@ fn a_failed_job_is_tried_again_after_a_growing_delay_and_says_why() {
     assert_eq!(world.condition(READY), ("False", "SchemaFailed"));
     world.now += 1;
     let plan = world.step();
-    assert_eq!(jobs(&plan), [job::name(&world.valid(), &world.valid().default_store, 2)]);
+    assert_eq!(
+        jobs(&plan),
+        [job::name(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 2)]
+    );
     assert_eq!(plan.prune.len(), 1, "the failed try goes: {:?}", plan.prune);
 }
 
@@ -358,6 +378,7 @@ fn the_version_moves_when_every_role_has_and_may_be_taken_back_before() {
     assert_eq!(services, ["1.31.2"; 4], "nor has any of them begun");
     world.resource.spec.version = Some("1.31.2".to_owned());
     world.step();
+    world.step();
     assert_eq!(world.status.phase, Some(Phase::Ready), "taken back: {}", world.message());
     world.resource.spec.version = Some("1.32.0".to_owned());
     for role in Role::ALL {
@@ -385,9 +406,43 @@ fn a_secret_that_goes_does_not_stop_a_serving_cluster() {
     let mut world = World::serving();
     world.seen.secrets.insert("s".to_owned(), None);
     let plan = world.step();
-    assert!(roles(&plan).is_empty() && plan.prune.is_empty(), "{:?}", plan.prune);
+    assert!(roles(&plan).is_empty(), "{:?}", roles(&plan));
+    assert!(plan.prune.iter().all(|k| k.kind == Kind::Job), "only Jobs that have ended may go: {:?}", plan.prune);
     assert_eq!(world.condition(READY), ("True", "SecretMissing"));
     assert_eq!(world.status.phase, Some(Phase::Degraded));
+}
+
+#[test]
+fn a_new_generation_is_not_settled_before_its_objects_are_sent() {
+    let mut world = World::serving();
+    world.resource.spec.services = Some(serde_json::from_value(json!({"history": {"replicas": 3}})).unwrap());
+    world.step();
+    assert_eq!(world.condition(RECONCILING), ("True", "Applying"), "{}", world.message());
+    assert_eq!(world.condition(READY).0, "True");
+}
+
+#[test]
+fn a_corrected_secret_is_tried_at_once() {
+    let mut world = World::new();
+    world.finish_job(StoreKind::Default, 7, "Failed");
+    assert!(jobs(&world.step()).is_empty(), "a minute to wait");
+    world.seen.secrets.insert("s".to_owned(), Some("8".to_owned()));
+    assert_eq!(jobs(&world.step()).len(), 1);
+}
+
+#[test]
+fn a_job_at_work_is_waited_for_whatever_it_was_made_for() {
+    let mut world = World::new();
+    let Object::Job(running) =
+        job::schema(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 1)
+    else {
+        unreachable!()
+    };
+    world.see_job(*running);
+    world.resource.spec.version = Some("1.32.0".to_owned());
+    let plan = world.step();
+    assert!(jobs(&plan).is_empty() && plan.prune.is_empty(), "{:?}", plan.prune);
+    assert!(world.message().contains("is running"), "{}", world.message());
 }
 
 #[test]

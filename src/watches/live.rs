@@ -91,7 +91,12 @@ impl Live {
     /// All of them, for the plan.
     #[must_use]
     pub fn children(&self) -> Vec<Child> {
-        self.found.iter().map(|(key, f)| Child { key: key.clone(), config_hash: f.config_hash.clone() }).collect()
+        let child = |(key, found): (&ObjectKey, &Found)| Child {
+            key: key.clone(),
+            config_hash: found.config_hash.clone(),
+            applied_hash: found.applied_hash.clone(),
+        };
+        self.found.iter().map(child).collect()
     }
 }
 

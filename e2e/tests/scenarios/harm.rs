@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use serde_json::json;
+use temporal_operator::api::annotations;
 use temporal_operator::api::conditions::SCHEMA_READY;
 
 use super::bed::{Bed, full};
@@ -48,7 +49,7 @@ async fn survives_postgres_killed() {
 
 /// The pod of PostgreSQL and how often its container was started again.
 async fn postgres(scene: &Scene) -> (Option<String>, i32) {
-    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let pod = pods.get("postgres-0").await.unwrap();
     (pod.uid(), restarts(&pod))
 }
@@ -92,7 +93,7 @@ async fn puts_hand_made_changes_right() {
     .await;
     times.push(format!("image {}", since(began)));
 
-    let all = maps.list(&kube::api::ListParams::default()).await.unwrap().items;
+    let all = maps.list(&ListParams::default()).await.unwrap().items;
     let ours: Vec<_> = all.into_iter().filter(|m| m.name_any().starts_with("main-")).collect();
     assert_eq!(ours.len(), 2, "config and dynamic config");
     for old in ours {
@@ -160,8 +161,26 @@ async fn wrong_password_is_said_and_heals() {
     cluster.settled().await;
     let healed = since(began);
     let workflow = cluster.workflow("hello").await;
+    let stale = pods_of_old_secret(&scene, "store").await;
     let figures = format!("told after {told}: {said:?}; ready {healed} after the correction, workflow {workflow:.2} s");
     // at the end, so that the healing is seen even when the words are poor
-    assert!(said.contains("password authentication failed"), "the message does not name the reason; {figures}");
+    let mut wrong = Vec::new();
+    if !said.contains("password authentication failed") {
+        wrong.push("the message does not name the reason".to_owned());
+    }
+    if !stale.is_empty() {
+        wrong.push(format!("pods made of the old Secret will be replaced for nothing: {stale:?}"));
+    }
+    assert!(wrong.is_empty(), "{wrong:?}; {figures}");
     scene.close(&figures).await;
+}
+
+/// Server pods that say that they were made of another state of a Secret than the present one.
+async fn pods_of_old_secret(scene: &Scene, secret: &str) -> Vec<String> {
+    let secrets: Api<Secret> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let now = format!("{secret}={}", secrets.get(secret).await.unwrap().resource_version().unwrap());
+    let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let all = pods.list(&ListParams::default()).await.unwrap().items;
+    let versions = all.iter().filter_map(|p| Some((p.name_any(), p.annotations().get(annotations::SECRETS)?)));
+    versions.filter(|(_, v)| !v.split(',').any(|one| one == now)).map(|(name, v)| format!("{name} {v}")).collect()
 }
