@@ -10,6 +10,7 @@ mod scenarios {
     pub mod audit;
     pub mod bed;
     pub mod cluster;
+    pub mod film;
     pub mod temporal;
     pub mod wait;
 

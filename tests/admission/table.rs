@@ -1,6 +1,8 @@
 //! Manifests that are taken and manifests that are refused, with the words of the refusal. The same table is run
 //! through `validate` and through a real API server.
 
+#![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
+
 use serde_json::{Value, json};
 
 /// A change to the [`base`] manifest.

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
 use serde_json::{Value, json};
+use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::conditions::MEMBERSHIP_HEALTHY;
 use temporal_operator::temporal::Role;
 
-use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::cluster::{Cluster, Scene, VERSION, is_settled, manifest};
+use super::film::{Film, complete, written};
 use super::wait::{since, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,8 +21,7 @@ async fn scales_history_1_to_3_without_restarts() {
     cluster.workflow("before").await;
     let before = cluster.all_pods().await;
 
-    let began = Instant::now();
-    let up = scaled(&cluster, 3, began).await;
+    let up = scaled(&cluster, 3).await;
     let after = cluster.all_pods().await;
     assert!(before["history"].is_subset(&after["history"]), "history pods {before:?}, then {after:?}");
     for role in ["frontend", "matching", "worker"] {
@@ -27,8 +30,7 @@ async fn scales_history_1_to_3_without_restarts() {
     let workflow = cluster.workflow("with-three").await;
     cluster.workflow("before-2").await;
 
-    let began = Instant::now();
-    let down = scaled(&cluster, 1, began).await;
+    let down = scaled(&cluster, 1).await;
     let last = cluster.all_pods().await;
     assert!(last["history"].is_subset(&after["history"]), "history pods {after:?}, then {last:?}");
     assert_eq!(last["history"].iter().map(|p| p.restarts).sum::<i32>(), 0);
@@ -40,22 +42,28 @@ async fn scales_history_1_to_3_without_restarts() {
     scene.close(&format!("1 to 3 in {up}, workflow {workflow:.2} s; back to 1 in {down}, workflow {again:.2} s")).await;
 }
 
-/// Asks for so many history pods and waits for them. When the operator says that it is done, it must be so.
-async fn scaled(cluster: &Cluster, count: usize, began: Instant) -> String {
+/// Asks for so many history pods and waits for them. The operator must not say that it is done before it is.
+async fn scaled(cluster: &Cluster, count: usize) -> String {
+    let words = Film::<TemporalCluster>::start(cluster).await;
+    let deployments = Film::<Deployment>::start(cluster).await;
+    let began = Instant::now();
     cluster.patch(json!({"services": {"history": {"replicas": count}}})).await;
     cluster.settled().await;
     let seconds = since(began);
-    let pods = cluster.pods("history").await;
-    assert_eq!(pods.len(), count, "settled after {seconds}, but the history pods are {pods:?}");
-    let view = cluster.view().await.unwrap();
-    assert_eq!(
-        view.members(Role::History).count(),
-        count,
-        "settled after {seconds}, but the rings are {:?}",
-        view.rings
-    );
-    cluster.condition(MEMBERSHIP_HEALTHY, "True").await;
     cluster.ring_is_pods(Role::History, count).await;
+    cluster.condition(MEMBERSHIP_HEALTHY, "True").await;
+
+    let generation = cluster.get().await.unwrap().metadata.generation;
+    let words = words.seen();
+    let said = words.iter().find(|c| c.metadata.generation == generation && is_settled(c)).map(written);
+    let deployments = deployments.seen();
+    let wanted = |d: &&Deployment| d.spec.as_ref().and_then(|s| s.replicas) == i32::try_from(count).ok();
+    let history = deployments.iter().filter(|d| d.name_any().ends_with("-history"));
+    let done = history.filter(wanted).find(|d| complete(d)).map(written);
+    assert!(
+        said > done && done.is_some(),
+        "settled for {count} history pods at {said:?} ({seconds}), done at {done:?}"
+    );
     seconds
 }
 

@@ -1,21 +1,17 @@
 //! A change of the server's config restarts every pod, one role after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use temporal_operator::api::{TemporalCluster, conditions, labels};
 
 use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::film::{Film, complete};
 use super::wait::{PATIENCE, since, until};
 
 const ORDER: [&str; 4] = ["matching", "history", "frontend", "worker"];
@@ -108,12 +104,6 @@ fn one_after_the_other(seen: &[Deployment]) {
     assert_eq!(rolled.len(), 4, "every role was seen to roll: {history:?}");
 }
 
-fn complete(deployment: &Deployment) -> bool {
-    let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else { return false };
-    let all = [status.replicas, status.updated_replicas, status.available_replicas];
-    status.observed_generation == deployment.metadata.generation && all.iter().all(|n| *n == spec.replicas)
-}
-
 /// Roles in the order of their first pod with the new config.
 fn first_pods(seen: &[Pod], config: &str) -> Vec<String> {
     let mut order: Vec<String> = Vec::new();
@@ -157,54 +147,5 @@ impl Cluster {
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
         let ours = ListParams::default().labels(&format!("{}={}", labels::NAME, self.name));
         maps.list(&ours).await.unwrap().iter().map(ResourceExt::name_any).collect()
-    }
-}
-
-/// Every state of the cluster's objects of a kind, in the order of the watch.
-struct Film<K> {
-    seen: Arc<Mutex<Vec<K>>>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl<K> Film<K>
-where
-    K: Resource<Scope = kube::core::NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
-    K::DynamicType: Default,
-{
-    /// Returns when the watch has begun.
-    async fn start(cluster: &Cluster) -> Self {
-        let api: Api<K> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (film, (begun, mut ready)) = (Arc::clone(&seen), tokio::sync::mpsc::channel(1));
-        let task = tokio::spawn(async move {
-            let mut events = watcher(api, watcher::Config::default()).boxed();
-            while let Some(event) = events.next().await {
-                match event.expect("the watch goes on") {
-                    Event::Apply(object) | Event::InitApply(object) => film.lock().unwrap().push(object),
-                    Event::InitDone => drop(begun.send(()).await),
-                    Event::Init | Event::Delete(_) => {}
-                }
-            }
-        });
-        ready.recv().await.expect("the watch begins");
-        Self { seen, task }
-    }
-
-    /// All states that were seen; the watch must still be going on.
-    fn seen(&self) -> Vec<K> {
-        assert!(!self.task.is_finished(), "the watch broke off");
-        let seen = self.seen.lock().unwrap().clone();
-        let names: BTreeMap<_, usize> = seen.iter().fold(BTreeMap::new(), |mut all, o: &K| {
-            *all.entry(o.name_any()).or_default() += 1;
-            all
-        });
-        assert!(!names.is_empty(), "nothing was seen");
-        seen
-    }
-}
-
-impl<K> Drop for Film<K> {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
