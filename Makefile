@@ -29,6 +29,7 @@ check: ## Format, lints and the tests that take seconds
 test: check ## Everything, the scenarios in their short form
 	cargo test -q --workspace --test crash --test fake_api_test
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
+	@$(TESTBED) build browser
 	@$(TESTBED) images demo
 	@$(MAKE) --no-print-directory scenarios MODE=short
 
@@ -37,6 +38,7 @@ e2e: ## Some scenarios, on the testbed that is up: SCENARIO=part of their names
 
 e2e-full: ## All scenarios in their long form
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
+	@$(TESTBED) build browser
 	@$(TESTBED) images demo
 	@$(MAKE) --no-print-directory scenarios MODE=full
 

@@ -26,8 +26,9 @@ pub enum ObserveError {
 
 /// Secrets are looked at again after this time, and somewhat later, each cluster in its own time.
 const SECRETS_FRESH: Duration = Duration::from_secs(30);
-/// A Secret that is missing is looked for more often: somebody is about to make it.
-const SECRETS_MISSING: Duration = Duration::from_secs(2);
+/// While something is missing or on its way they are looked at more often: somebody may be about to correct one, and
+/// pods made with an old version would be replaced again.
+const SECRETS_UNSETTLED: Duration = Duration::from_secs(2);
 /// Bursts of watch events do not become bursts of questions to Temporal.
 const TEMPORAL_FRESH: Duration = Duration::from_millis(900);
 
@@ -39,7 +40,7 @@ pub struct Observer {
     client: Client,
     stores: Stores,
     temporal: Arc<dyn Temporal>,
-    /// Until when the versions are fresh, and the versions.
+    /// When the versions were read, and the versions.
     secrets: Mutex<HashMap<ClusterRef, (Instant, SecretVersions)>>,
     /// When Temporal was asked, and what it said.
     views: Mutex<HashMap<ClusterRef, (Instant, TemporalView)>>,
@@ -71,7 +72,7 @@ impl Observer {
             jobs: live.jobs.clone(),
             pods: if settled { Vec::new() } else { self.pods(cluster).await? },
             replica_set_configs: self.replica_set_configs(cluster),
-            secrets: self.secret_versions(cluster).await?,
+            secrets: self.secret_versions(cluster, settled).await?,
             temporal: self.ask_temporal(cluster, live, now).await,
         })
     }
@@ -110,14 +111,17 @@ impl Observer {
     }
 
     /// Versions of the Secrets by their metadata; their contents are never read.
-    async fn secret_versions(&self, cluster: &ValidCluster) -> Result<SecretVersions, ObserveError> {
+    async fn secret_versions(&self, cluster: &ValidCluster, settled: bool) -> Result<SecretVersions, ObserveError> {
         let key = cluster_ref(cluster);
         let wanted = cluster.secret_names();
-        if let Some((until, known)) = lock(&self.secrets).get(&key)
-            && *until > Instant::now()
+        if let Some((at, known)) = lock(&self.secrets).get(&key)
             && wanted.iter().all(|name| known.contains_key(*name))
         {
-            return Ok(known.clone());
+            let settled = settled && known.values().all(Option::is_some);
+            let fresh = if settled { SECRETS_FRESH + spread(&key, SECRETS_FRESH) } else { SECRETS_UNSETTLED };
+            if at.elapsed() < fresh {
+                return Ok(known.clone());
+            }
         }
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &cluster.namespace);
         let mut known = SecretVersions::new();
@@ -125,9 +129,7 @@ impl Observer {
             let version = api.get_metadata_opt(name).await?.and_then(|s| s.resource_version());
             known.insert(name.to_owned(), version);
         }
-        let missing = known.values().any(Option::is_none);
-        let fresh = if missing { SECRETS_MISSING } else { SECRETS_FRESH + spread(&key, SECRETS_FRESH) };
-        lock(&self.secrets).insert(key, (Instant::now() + fresh, known.clone()));
+        lock(&self.secrets).insert(key, (Instant::now(), known.clone()));
         Ok(known)
     }
 

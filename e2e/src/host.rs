@@ -42,6 +42,9 @@ pub const BASE: [Package; 16] = [
 
 /// Maven, for OpenSearch.
 pub const MAVEN: Package = package("maven", "mvn");
+/// A browser for the pages, and a font for its pictures.
+pub const BROWSER: [Package; 2] =
+    [package("chromium", "chromium"), package("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")];
 /// Prometheus and promtool.
 pub const PROMETHEUS: Package = package("prometheus", "promtool");
 

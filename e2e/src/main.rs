@@ -56,7 +56,7 @@ enum Verb {
     Down,
     /// Take the cluster down and remove all that was ever made, except by cargo.
     Distclean,
-    /// Build programs: kubernetes, etcd, coredns, temporal[:VERSION], ui, python, helm, kwok, prometheus.
+    /// Build programs: kubernetes, etcd, coredns, temporal[:VERSION], ui, python, helm, kwok, prometheus, browser.
     Build {
         /// What to build; what the demo needs, if not given.
         targets: Vec<Target>,

@@ -44,6 +44,8 @@ pub enum Target {
     Kwok,
     /// Prometheus and promtool.
     Prometheus,
+    /// Chromium.
+    Browser,
 }
 
 impl Target {
@@ -71,6 +73,7 @@ impl Target {
             Self::Helm => helm(screen, layout),
             Self::Kwok => kwok(screen, layout),
             Self::Prometheus => host::install(screen, layout, &[host::PROMETHEUS]),
+            Self::Browser => host::install(screen, layout, &host::BROWSER),
         }
     }
 }
@@ -92,9 +95,10 @@ impl FromStr for Target {
                 "helm" => Self::Helm,
                 "kwok" => Self::Kwok,
                 "prometheus" => Self::Prometheus,
+                "browser" => Self::Browser,
                 _ => {
                     return Err(
-                        "one of kubernetes, etcd, coredns, temporal[:VERSION], ui, python, helm, kwok, prometheus"
+                        "one of kubernetes, etcd, coredns, temporal[:VERSION], ui, python, helm, kwok, prometheus, browser"
                             .into(),
                     );
                 }

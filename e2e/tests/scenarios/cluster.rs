@@ -42,9 +42,12 @@ impl Scene {
 
     /// A fresh namespace. What an earlier run of the scenario left is removed.
     pub async fn bare(title: &str) -> Self {
-        let bed = Bed::get();
-        let client = bed.client().await;
-        let operator = Some(OPERATOR_LIVES.read().await);
+        Bed::get();
+        Self::with(title, Some(OPERATOR_LIVES.read().await)).await
+    }
+
+    async fn with(title: &str, operator: Option<RwLockReadGuard<'static, ()>>) -> Self {
+        let client = Bed::get().client().await;
         let all: Api<Namespace> = Api::all(client.clone());
         let old = all.list(&ListParams::default().labels(&format!("{SCENARIO}={title}"))).await.unwrap();
         for namespace in old {
@@ -57,12 +60,10 @@ impl Scene {
         Self { namespace, client, title: title.to_owned(), operator }
     }
 
-    /// Another namespace, which is removed with this one's.
+    /// Another namespace of the same scenario.
     pub async fn second(&self) -> Self {
-        let mut second = Self::bare(&format!("{}-2", self.title)).await;
         // one lock is enough: a second one would wait for a writer that waits for the first
-        second.operator = None;
-        second
+        Self::with(&format!("{}-2", self.title), None).await
     }
 
     /// Puts the sample's PostgreSQL here and waits until it answers.
