@@ -46,7 +46,7 @@ THREADS = 4
 
 .PHONY: scenarios
 scenarios:
-	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test api_server --test scenarios -- $(SCENARIO) --test-threads=$(THREADS)
+	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test api_server --test scenarios -- $(SCENARIO) --nocapture --test-threads=$(THREADS)
 
 bench: ## What the operator costs, and its speed beside kubectl by hand; writes BENCHMARKS.md
 	@$(TESTBED) bench
