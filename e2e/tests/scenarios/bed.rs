@@ -6,15 +6,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::{Context, Result};
 use e2e::build;
 use e2e::cluster::State;
-use e2e::command::{Cmd, put};
-use e2e::demo::Kube;
+use e2e::command::Cmd;
+use e2e::demo::{Install, Kube, install};
 use e2e::failure::{WithRemedy, explain};
 use e2e::image::{self, Archive, Image};
 use e2e::layout::Layout;
 use e2e::step::Screen;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::json;
 use tokio::sync::RwLock;
 
 /// Where the operator runs, and what it is called.
@@ -99,7 +98,8 @@ fn prepare() -> Result<Bed> {
     let images = Image::demo().into_iter().filter(|i| !keep || *i != Image::Operator);
     let archives = load(&layout, &images.collect::<Vec<_>>())?;
     if let Some(operator) = archives.iter().find(|a| a.reference == Image::Operator.reference()) {
-        install(&layout, &operator.key)?;
+        let how = Install { image_key: operator.key.clone(), image: None };
+        install(&Screen::new(&layout), &layout, &Kube::testbed(&layout), &how)?;
     }
     let python = build::python(&Screen::new(&layout), &layout)?;
     Ok(Bed { layout, python })
@@ -113,34 +113,4 @@ fn load(layout: &Layout, images: &[Image]) -> Result<Vec<Archive>> {
     let archives = images.iter().map(|i| image::make(&screen, layout, i)).collect::<Result<Vec<_>>>()?;
     image::load(&screen, layout, &state.list(), &archives)?;
     Ok(archives)
-}
-
-/// Applies `config/default`, so that an operator of another image is replaced; the annotation is the demo's.
-fn install(layout: &Layout, image_key: &str) -> Result<()> {
-    let overlay = layout.cache.join("overlay-scenarios");
-    std::fs::create_dir_all(&overlay).context("cannot make the overlay")?;
-    let overlay = overlay.canonicalize().context("cannot find the overlay")?;
-    // kustomize takes relative paths only
-    let base = layout.repo.join("config/default").canonicalize().context("config/default is not there")?;
-    let up = "../".repeat(overlay.components().count() - 1);
-    let patch = json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": OPERATOR, "namespace": OPERATOR_NAMESPACE},
-        "spec": {"template": {"metadata": {"annotations": {"temporal.io/image-key": image_key}}}},
-    });
-    let kustomization = json!({
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [format!("{up}{}", base.strip_prefix("/").unwrap_or(&base).display())],
-        "patches": [{"target": {"kind": "Deployment", "name": OPERATOR}, "patch": patch.to_string()}],
-    });
-    put(&overlay.join("kustomization.yaml"), kustomization.to_string())?;
-    let kubectl = || Kube::testbed(layout).kubectl();
-    kubectl().args(["apply", "--server-side", "--force-conflicts", "-k"]).arg(&overlay).run()?;
-    let crd = "crd/temporalclusters.temporal.io";
-    kubectl().args(["wait", "--for=condition=Established", crd, "--timeout=60s"]).run()?;
-    let deployment = format!("deploy/{OPERATOR}");
-    let status = ["-n", OPERATOR_NAMESPACE, "rollout", "status", &deployment, "--timeout=180s"];
-    kubectl().args(status).run().context("the operator does not start")
 }
