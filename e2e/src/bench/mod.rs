@@ -167,6 +167,10 @@ impl Bed<'_> {
     }
 
     fn remove(&self) -> Result<()> {
-        self.kube.kubectl().args(["delete", "namespace", self.namespace, PATIENCE]).run()
+        self.kube.kubectl().args(["delete", "namespace", self.namespace, "--wait=false"]).run()?;
+        // nobody waits for these pods to drain
+        self.kubectl(["delete", "pods", "--all", "--grace-period=1", "--wait=false"]).run()?;
+        let gone = format!("namespace/{}", self.namespace);
+        self.kube.kubectl().args(["wait", "--for=delete", &gone, PATIENCE]).run()
     }
 }
