@@ -93,14 +93,15 @@ fn prune(
     gone
 }
 
-/// Settled: look at Temporal every 10 s. At work: every 2 s, or when the next try of a Job is due.
+/// Settled: look at Temporal every 10 s. At work: every 2 s. Between tries of a Job: when the next is due, and every 5 s,
+/// since a corrected Secret is not heard of but looked for.
 fn wake(health: &Health, schema: &SchemaPlan, now: Timestamp) -> Duration {
-    let pace = if health.ready && !health.reconciling { Duration::from_secs(10) } else { Duration::from_secs(2) };
     match schema.retry_at {
         Some(at) => Duration::try_from(at.duration_since(now))
             .unwrap_or_default()
-            .clamp(Duration::from_millis(200), Duration::from_secs(60)),
-        None => pace,
+            .clamp(Duration::from_millis(200), Duration::from_secs(5)),
+        None if health.ready && !health.reconciling => Duration::from_secs(10),
+        None => Duration::from_secs(2),
     }
 }
 

@@ -425,7 +425,9 @@ fn a_new_generation_is_not_settled_before_its_objects_are_sent() {
 fn a_corrected_secret_is_tried_at_once() {
     let mut world = World::new();
     world.finish_job(StoreKind::Default, 7, "Failed");
-    assert!(jobs(&world.step()).is_empty(), "a minute to wait");
+    let plan = world.step();
+    assert!(jobs(&plan).is_empty(), "a minute to wait");
+    assert_eq!(plan.wake, Duration::from_secs(5), "but a look at the Secret before");
     world.seen.secrets.insert("s".to_owned(), Some("8".to_owned()));
     assert_eq!(jobs(&world.step()).len(), 1);
 }
