@@ -218,8 +218,8 @@ fn disagreement(cluster: &ValidCluster, rollout: &Rollout, seen: &Membership) ->
         return Some(Verdict::new(Truth::False, "ShardCountDiffers", text));
     }
     for RoleState { role, wanted, .. } in &rollout.roles {
-        let members = seen.rings.get(role.name()).map_or(0, std::collections::BTreeSet::len);
-        if i32::try_from(members).unwrap_or(i32::MAX) != *wanted {
+        let members = seen.members(*role);
+        if members != *wanted {
             let text =
                 format!("Temporal's ring of the {role} role has {members} members, {wanted} pods should be in it.");
             return Some(Verdict::new(Truth::False, "RingDiffers", text));

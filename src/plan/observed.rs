@@ -73,6 +73,14 @@ pub struct Membership {
     pub cluster_name: String,
 }
 
+impl Membership {
+    /// Number of members in a role's ring.
+    #[must_use]
+    pub fn members(&self, role: Role) -> i32 {
+        i32::try_from(self.rings.get(role.name()).map_or(0, BTreeSet::len)).unwrap_or(i32::MAX)
+    }
+}
+
 impl Observed {
     /// The Deployment of a role.
     #[must_use]

@@ -7,7 +7,6 @@ use crate::build::{Object, SecretVersions, ServerConfig, server};
 use crate::plan::{Observed, ROLL_ORDER, TemporalView};
 use crate::validate::ValidCluster;
 use k8s_openapi::api::apps::v1::Deployment;
-use std::collections::BTreeSet;
 
 /// The roles, each in its state.
 #[derive(Clone, Debug)]
@@ -94,10 +93,7 @@ fn temporal_agrees(role: Role, pods: i32, view: &TemporalView) -> bool {
     match view {
         TemporalView::NotAsked => true,
         TemporalView::Silent { .. } => false,
-        TemporalView::Seen(m) => {
-            let members = m.rings.get(role.name()).map_or(0, BTreeSet::len);
-            i32::try_from(members).is_ok_and(|n| n == pods) && m.owned_shards == m.shards
-        }
+        TemporalView::Seen(m) => m.members(role) == pods && m.owned_shards == m.shards,
     }
 }
 

@@ -88,6 +88,14 @@ impl World {
         self.see_job(*job);
     }
 
+    /// The first Job of the default store, not ended yet.
+    fn begin_job(&mut self) {
+        let valid = self.valid();
+        let running = job::schema(&valid, &valid.default_store, &secret_versions(&self.seen), 1);
+        let Object::Job(running) = running else { unreachable!() };
+        self.see_job(*running);
+    }
+
     fn see_job(&mut self, job: Job) {
         let key = ObjectKey { kind: Kind::Job, name: job.metadata.name.clone().unwrap() };
         self.seen.jobs.retain(|j| j.metadata.name != job.metadata.name);
@@ -189,12 +197,7 @@ fn a_new_cluster_begins_with_the_schema_of_the_default_store() {
 #[test]
 fn the_second_store_waits_for_the_first() {
     let mut world = World::new();
-    let Object::Job(running) =
-        job::schema(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 1)
-    else {
-        unreachable!()
-    };
-    world.see_job(*running);
+    world.begin_job();
     assert!(jobs(&world.step()).is_empty(), "one Job at a time, and one that runs is left alone");
     world.finish_job(StoreKind::Default, 1, "Complete");
     let plan = world.step();
@@ -435,12 +438,7 @@ fn a_corrected_secret_is_tried_at_once() {
 #[test]
 fn a_job_at_work_is_waited_for_whatever_it_was_made_for() {
     let mut world = World::new();
-    let Object::Job(running) =
-        job::schema(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 1)
-    else {
-        unreachable!()
-    };
-    world.see_job(*running);
+    world.begin_job();
     world.resource.spec.version = Some("1.32.0".to_owned());
     let plan = world.step();
     assert!(jobs(&plan).is_empty() && plan.prune.is_empty(), "{:?}", plan.prune);
