@@ -1,6 +1,7 @@
 //! Commands and their flags.
 
 mod plan;
+mod preview;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -27,7 +28,7 @@ pub enum Command {
     Run(run::RunArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crds,
-    /// Print what a manifest becomes, without asking or changing any cluster.
+    /// Print what a manifest becomes, or what a change of it would do, without asking or changing any cluster.
     Plan(plan::PlanArgs),
     /// Print the operator's version and the Temporal servers it runs.
     Version,

@@ -1,5 +1,6 @@
-//! `temporal-operator plan`: the objects of a manifest, offline.
+//! `temporal-operator plan`: the objects of a manifest, or what a change of it would do, offline.
 
+use super::preview::{Amount, compare};
 use super::{Failure, print};
 use clap::Args;
 use serde::Deserialize;
@@ -9,47 +10,109 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::build::{self, Object, SecretVersions};
-use temporal_operator::validate;
+use temporal_operator::validate::{self, Problem, ValidCluster};
 
 /// Flags of `plan`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 done; 1 a file cannot be read or is not what it should be; 2 a manifest or its \
+                        change is refused. With --exit-code also: 3 something changes and no server pod restarts; 4 \
+                        server pods restart.")]
 pub struct PlanArgs {
     /// The manifest, one or more documents; `-` for standard input. Documents of other kinds are passed over.
     #[arg(short, long, value_name = "FILE")]
     filename: PathBuf,
+    /// The manifest as it is now: print what changes from it, in what order, and what restarts.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// How much of each changed object is printed.
+    #[arg(long, value_enum, default_value_t = Amount::Fields, requires = "from")]
+    show: Amount,
+    /// Let the exit code say whether something changes (3) and whether server pods restart (4).
+    #[arg(long, requires = "from")]
+    exit_code: bool,
     /// Namespace of the objects, where the manifest names none.
     #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
     namespace: String,
 }
 
-/// Prints the objects in the order they are applied. Exit code 2: a manifest cannot be carried out.
+/// What the exit code says, the gravest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    Same,
+    Changes,
+    Restarts,
+    Refused,
+}
+
+/// Prints the objects in the order they are applied, or the difference.
 pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let mut refused = false;
-    let mut found = false;
-    for mut cluster in clusters(&read(&args.filename)?)? {
-        found = true;
-        cluster.metadata.namespace.get_or_insert_with(|| args.namespace.clone());
-        match validate::cluster(&cluster) {
-            Ok(valid) => {
-                for warning in &valid.warnings {
-                    eprintln!("note: {warning}");
-                }
+    let new = clusters(&args.filename, &args.namespace)?;
+    if new.is_empty() && args.from.is_none() {
+        return Err(format!("{} has no TemporalCluster", args.filename.display()).into());
+    }
+    let outcome = match &args.from {
+        None => objects(&new)?,
+        Some(from) => compare(&clusters(from, &args.namespace)?, &new, args.show)?,
+    };
+    Ok(match outcome {
+        Outcome::Refused => ExitCode::from(2),
+        Outcome::Changes if args.exit_code => ExitCode::from(3),
+        Outcome::Restarts if args.exit_code => ExitCode::from(4),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+fn objects(all: &[TemporalCluster]) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::Same;
+    for cluster in all {
+        match valid(cluster) {
+            Some(valid) => {
                 for object in build::everything(&valid, &SecretVersions::new()) {
                     print(&format!("---\n{}", yaml(&object)?))?;
                 }
             }
-            Err(invalid) => {
-                refused = true;
-                for problem in invalid.problems {
-                    eprintln!("refused: {}: {}", problem.field, problem.message);
-                }
-            }
+            None => outcome = Outcome::Refused,
         }
     }
-    if !found {
-        return Err(format!("{} has no TemporalCluster", args.filename.display()).into());
+    Ok(outcome)
+}
+
+/// The cluster if it can be carried out; what is to be said of it goes to standard error.
+pub(super) fn valid(cluster: &TemporalCluster) -> Option<ValidCluster> {
+    match validate::cluster(cluster) {
+        Ok(valid) => {
+            for warning in &valid.warnings {
+                eprintln!("note: {warning}");
+            }
+            Some(valid)
+        }
+        Err(invalid) => {
+            tell("refused", &invalid.problems);
+            None
+        }
     }
-    Ok(if refused { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// A line on standard error for each problem.
+pub(super) fn tell(what: &str, problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{what}: {}: {}", problem.field, problem.message);
+    }
+}
+
+fn clusters(path: &Path, namespace: &str) -> Result<Vec<TemporalCluster>, Failure> {
+    let text = read(path)?;
+    let mut all = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(&text) {
+        let value = Value::deserialize(document).map_err(|e| format!("{} is not YAML: {e}", path.display()))?;
+        if value.get("kind").and_then(Value::as_str) == Some("TemporalCluster") {
+            let cluster: Result<TemporalCluster, _> = serde_yaml::from_value(value);
+            let mut cluster = cluster.map_err(|e| format!("{}: not a TemporalCluster: {e}", path.display()))?;
+            cluster.metadata.namespace.get_or_insert_with(|| namespace.to_owned());
+            all.push(cluster);
+        }
+    }
+    Ok(all)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -59,17 +122,6 @@ fn read(path: &Path) -> Result<String, Failure> {
         return Ok(text);
     }
     std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()).into())
-}
-
-fn clusters(text: &str) -> Result<Vec<TemporalCluster>, Failure> {
-    let mut all = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let value = Value::deserialize(document)?;
-        if value.get("kind").and_then(Value::as_str) == Some("TemporalCluster") {
-            all.push(serde_yaml::from_value(value)?);
-        }
-    }
-    Ok(all)
 }
 
 fn yaml(object: &Object) -> Result<String, Failure> {

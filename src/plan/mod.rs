@@ -2,6 +2,7 @@
 
 pub mod health;
 mod observed;
+pub mod preview;
 pub mod rollout;
 pub mod schema;
 mod status;

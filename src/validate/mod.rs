@@ -3,6 +3,7 @@
 //! [`cluster`] checks again what the CRD's CEL rules refuse at `kubectl apply` (a rule may be newer than the stored
 //! object) and fills in every default. Each problem names the field and the remedy.
 
+pub mod change;
 mod cluster;
 mod fields;
 mod observability;

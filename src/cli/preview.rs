@@ -1,0 +1,141 @@
+//! `temporal-operator plan --from`: what a change of the manifest would do, for people and for pull requests.
+
+use super::plan::{Outcome, tell, valid};
+use super::{Failure, print};
+use clap::ValueEnum;
+use kube::ResourceExt;
+use serde_json::Value;
+use similar::TextDiff;
+use std::fmt::Write;
+use temporal_operator::api::TemporalCluster;
+use temporal_operator::plan::preview::{Change, Preview, differences, preview};
+use temporal_operator::validate::{self, ValidCluster, change};
+
+/// How much of each changed object is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Amount {
+    /// Its name.
+    Names,
+    /// Its name and each field that differs.
+    Fields,
+    /// A unified diff of its YAML.
+    Diff,
+}
+
+/// Longest value printed on a line.
+const LONGEST: usize = 100;
+
+/// Prints the difference of each cluster that is in either of the manifests.
+pub(super) fn compare(old: &[TemporalCluster], new: &[TemporalCluster], show: Amount) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::Same;
+    let same =
+        |a: &TemporalCluster, b: &TemporalCluster| a.name_any() == b.name_any() && a.namespace() == b.namespace();
+    for cluster in new {
+        let said = match old.iter().find(|o| same(o, cluster)) {
+            Some(before) => one(before, cluster, show)?,
+            None => {
+                print(&format!("{}: new; `plan -f` without --from prints its objects\n", title(cluster)))?;
+                if valid(cluster).is_some() { Outcome::Changes } else { Outcome::Refused }
+            }
+        };
+        outcome = outcome.max(said);
+    }
+    for cluster in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
+        print(&format!(
+            "{}: not in the new manifest; when it is deleted from Kubernetes all its objects go, its databases stay\n",
+            title(cluster)
+        ))?;
+        outcome = outcome.max(Outcome::Restarts);
+    }
+    Ok(outcome)
+}
+
+fn one(before: &TemporalCluster, after: &TemporalCluster, show: Amount) -> Result<Outcome, Failure> {
+    let Some(new) = valid(after) else { return Ok(Outcome::Refused) };
+    let old = match validate::cluster(before) {
+        Ok(old) => old,
+        Err(invalid) => {
+            tell("refused, in the manifest given by --from", &invalid.problems);
+            return Ok(Outcome::Refused);
+        }
+    };
+    let refusals = change::refusals(&before.spec, &after.spec);
+    tell("refused", &refusals);
+    if !refusals.is_empty() {
+        return Ok(Outcome::Refused);
+    }
+    let preview = preview(&old, &new);
+    print(&text(&title(after), &old, &new, &preview, show)?)?;
+    Ok(match () {
+        () if preview.is_empty() => Outcome::Same,
+        () if preview.restarted_roles().is_empty() => Outcome::Changes,
+        () => Outcome::Restarts,
+    })
+}
+
+fn title(cluster: &TemporalCluster) -> String {
+    format!("TemporalCluster {}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any())
+}
+
+fn text(
+    title: &str,
+    old: &ValidCluster,
+    new: &ValidCluster,
+    preview: &Preview,
+    show: Amount,
+) -> Result<String, Failure> {
+    if preview.is_empty() {
+        return Ok(format!("{title}: nothing changes\n"));
+    }
+    let mut text = format!("{title}: ");
+    match old.version == new.version {
+        true => writeln!(text, "server {} stays", new.version)?,
+        false => writeln!(text, "server {} becomes {}", old.version, new.version)?,
+    }
+    writeln!(text, "\nIn this order:")?;
+    for (i, step) in preview.steps.iter().enumerate() {
+        writeln!(text, "  {}. {step}", i + 1)?;
+    }
+    writeln!(text, "\nObjects:")?;
+    for change in &preview.changes {
+        write_change(&mut text, change, show)?;
+    }
+    let roles: Vec<&str> = preview.restarted_roles().into_iter().map(|r| r.name()).collect();
+    match roles.is_empty() {
+        true => writeln!(text, "\nNo server pod restarts.")?,
+        false => writeln!(text, "\nServer pods that restart, one role after the other: {}.", roles.join(", "))?,
+    }
+    Ok(text)
+}
+
+fn write_change(text: &mut String, change: &Change, show: Amount) -> Result<(), Failure> {
+    let sign = match (&change.before, &change.after) {
+        (None, _) => '+',
+        (_, None) => '-',
+        _ => '~',
+    };
+    writeln!(text, "  {sign} {}", change.key)?;
+    match (show, &change.before, &change.after) {
+        (Amount::Fields, Some(before), Some(after)) => {
+            for (path, was, becomes) in differences(before, after) {
+                writeln!(text, "      {path}: {} → {}", short(was.as_ref()), short(becomes.as_ref()))?;
+            }
+        }
+        (Amount::Diff, before, after) => {
+            let yaml = |body: &Option<Value>| body.as_ref().map(serde_yaml::to_string).transpose();
+            let (before, after) = (yaml(before)?.unwrap_or_default(), yaml(after)?.unwrap_or_default());
+            let diff = TextDiff::from_lines(&before, &after);
+            for line in diff.unified_diff().context_radius(3).to_string().lines() {
+                writeln!(text, "      {line}")?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn short(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "(none)".to_owned() };
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}

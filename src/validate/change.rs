@@ -1,0 +1,27 @@
+//! What may not change between two manifests of one cluster; the CRD's transition rules, for use offline.
+
+use super::{Problem, Problems, version};
+use crate::api::TemporalClusterSpec;
+
+/// What of the change from the one spec to the other is refused. Each spec is valid by itself.
+#[must_use]
+pub fn refusals(old: &TemporalClusterSpec, new: &TemporalClusterSpec) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    problems.require(
+        old.num_history_shards == new.num_history_shards,
+        "spec.numHistoryShards",
+        "cannot change; the database keeps the first number. Put the old number back",
+    );
+    problems.require(
+        old.cluster_name == new.cluster_name,
+        "spec.clusterName",
+        "cannot change; Temporal keeps it in the database. Put the old name back",
+    );
+    let parsed = |spec: &TemporalClusterSpec| spec.version.as_deref().and_then(|v| version::parse(v).ok());
+    if let (Some(from), Some(to)) = (parsed(old), parsed(new))
+        && let Some(refusal) = version::refuse_step(&from, &to)
+    {
+        problems.add("spec.version", refusal);
+    }
+    problems.0
+}
