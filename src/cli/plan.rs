@@ -29,12 +29,14 @@ pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
     for mut cluster in clusters(&read(&args.filename)?)? {
         found = true;
         cluster.metadata.namespace.get_or_insert_with(|| args.namespace.clone());
-        match validate::cluster(&cluster) {
-            Ok(valid) => {
+        match validate::cluster(&cluster)
+            .and_then(|valid| Ok((build::everything(&valid, &SecretVersions::new())?, valid)))
+        {
+            Ok((objects, valid)) => {
                 for warning in &valid.warnings {
                     eprintln!("note: {warning}");
                 }
-                for object in build::everything(&valid, &SecretVersions::new()) {
+                for object in objects {
                     print(&format!("---\n{}", yaml(&object)?))?;
                 }
             }
