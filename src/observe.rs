@@ -4,7 +4,7 @@ use crate::api::labels;
 use crate::api::services::Role;
 use crate::plan::rollout::is_complete;
 use crate::plan::{Membership, Observed, TemporalView};
-use crate::temporal::{self, ClusterRef, Target, Temporal, TemporalError};
+use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -167,14 +167,14 @@ impl Observer {
         let port = u16::try_from(cluster.role(Role::Frontend).grpc_port).unwrap_or(7233);
         let target = Target::frontend(&cluster.namespace, &cluster.name, port);
         let view = self.temporal.describe_cluster(&target).await?;
-        let history: BTreeSet<_> = view.members(temporal::Role::History).collect();
+        let history: BTreeSet<_> = view.members(Role::History).collect();
         let shards = self.temporal.shards(&target, &history).await?;
         self.temporal.canary(&target).await?;
         let unheld = shards.unheld(view.history_shard_count).len();
         let rings = view
             .rings
             .iter()
-            .map(|(role, members)| (role.as_str().to_owned(), members.iter().map(ToString::to_string).collect()));
+            .map(|(role, members)| (role.name().to_owned(), members.iter().map(ToString::to_string).collect()));
         Ok(Membership {
             rings: rings.collect(),
             shards: view.history_shard_count,

@@ -38,6 +38,7 @@ fn samples_become_these_objects() {
         let valid = validate::cluster(&read(&manifest, &format!("temporal-{name}"))).unwrap();
         let secrets = SecretVersions::from([("postgres".to_owned(), "1".to_owned())]);
         let text: String = build::everything(&valid, &secrets)
+            .unwrap()
             .iter()
             .map(|object| format!("---\n{}", serde_yaml::to_string(&object.sealed().unwrap().body).unwrap()))
             .collect();

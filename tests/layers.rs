@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("plan", &["api", "validate", "build"]),
     ("error", &[]),
     ("lease", &[]),
-    ("temporal", &[]),
+    ("temporal", &["api"]),
     ("watches", &["api", "build", "plan"]),
     ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "lease", "plan", "watches"]),

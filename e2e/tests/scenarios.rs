@@ -22,5 +22,6 @@ mod scenarios {
     mod idle;
     mod neighbours;
     mod rollout;
+    mod services;
     mod ui;
 }

@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod conditions;
 pub mod observability;
+pub mod overrides;
 pub mod persistence;
 pub mod services;
 pub mod status;

@@ -22,7 +22,7 @@ pub struct TemporalClusterStatus {
     /// The server version that all roles run; during an upgrade the one before. Chosen once when `spec.version` is unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The roles, in the order frontend, history, matching, worker.
+    /// The roles, in the order frontend, internal frontend, history, matching, worker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceStatus>,
     /// The stores.

@@ -1,5 +1,6 @@
 //! `spec.ui`: the Web UI.
 
+use super::overrides::Overrides;
 use super::unsupported::any_object;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("!has(self.ingress)", "ui.ingress: not supported yet; remove it and make an Ingress to the Service <cluster>-ui"))]
-#[x_kube(validation = ("!has(self.overrides)", "ui.overrides: not supported yet; remove it"))]
 pub struct UiSpec {
     /// Whether to run it. Default false.
     #[serde(default)]
@@ -40,10 +40,9 @@ pub struct UiSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub ingress: Option<Map<String, Value>>,
-    /// Changes to the generated Deployment. Not supported yet.
+    /// Changes to the generated Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub overrides: Option<Map<String, Value>>,
+    pub overrides: Option<Overrides>,
 }
 
 /// Labels and annotations to add to a generated object. Labels the operator sets itself win.

@@ -87,6 +87,8 @@ pub fn frontend_address(cluster: &ValidCluster) -> String {
 fn tree(cluster: &ValidCluster) -> Value {
     let stores: Map<String, Value> =
         cluster.stores().into_iter().map(|s| (s.name.clone(), json!({"sql": sql(s)}))).collect();
+    let services: Map<String, Value> =
+        cluster.roles.keys().map(|r| (r.name().to_owned(), service(cluster, *r))).collect();
     json!({
         "log": log(cluster),
         "persistence": {
@@ -96,16 +98,22 @@ fn tree(cluster: &ValidCluster) -> Value {
             "datastores": stores,
         },
         "global": global(cluster),
-        // every process lists all four roles: the map also feeds the lookup of their rings
-        "services": Role::ALL.into_iter().map(|r| (r.name().to_owned(), service(cluster, r))).collect::<Map<_, _>>(),
+        // every process lists all roles: the map also feeds the lookup of their rings
+        "services": services,
         "clusterMetadata": cluster_metadata(cluster),
         "dcRedirectionPolicy": {"policy": "noop"},
-        "publicClient": {"hostPort": frontend_address(cluster)},
+        "publicClient": public_client(cluster),
         "dynamicConfigClient": {
             "filepath": format!("{DYNAMIC_CONFIG_DIR}/{DYNAMIC_CONFIG_FILE}"),
             "pollInterval": format!("{}ms", cluster.dynamic_config_poll.as_millis()),
         },
     })
+}
+
+/// Where the roles find the frontend. Beside an internal frontend the server takes no address: it finds that one by its
+/// ring (server 1.30–1.32 `common/config/config.go`).
+fn public_client(cluster: &ValidCluster) -> Value {
+    if cluster.has_internal_frontend() { json!({}) } else { json!({"hostPort": frontend_address(cluster)}) }
 }
 
 fn log(cluster: &ValidCluster) -> Value {

@@ -5,6 +5,7 @@ pub mod job;
 mod metadata;
 pub mod network;
 mod object;
+pub mod overrides;
 mod probes;
 mod security;
 pub mod server;
@@ -14,43 +15,49 @@ pub use config::ServerConfig;
 pub use metadata::{child_name, names, selector};
 pub use object::{Kind, Object, ObjectKey};
 
-use crate::api::services::Role;
-use crate::validate::ValidCluster;
+use crate::validate::{Invalid, ValidCluster};
 use std::collections::BTreeMap;
 
 /// The metadata versions (`resourceVersion`) of the Secrets that the pods read, by Secret name.
 pub type SecretVersions = BTreeMap<String, String>;
 
 /// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, the Web UI.
-#[must_use]
-pub fn foundation(cluster: &ValidCluster) -> Vec<Object> {
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment.
+pub fn foundation(cluster: &ValidCluster) -> Result<Vec<Object>, Invalid> {
     let mut objects = vec![
         metadata::schema_account(cluster),
         ServerConfig::render(cluster).object(cluster),
         config::dynamic(cluster),
     ];
-    for role in Role::ALL {
+    for role in cluster.roles.keys().copied() {
         objects.push(metadata::role_account(cluster, role));
         objects.push(network::headless_service(cluster, role));
         objects.push(network::disruption_budget(cluster, role));
     }
-    objects.push(network::frontend_service(cluster));
+    let frontends = cluster.roles.keys().filter(|r| r.http_port().is_some());
+    objects.extend(frontends.map(|r| network::client_service(cluster, *r)));
     if let Some(ui) = &cluster.ui {
         objects.push(ui::service(cluster, ui));
-        objects.push(ui::deployment(cluster, ui));
+        objects.push(ui::deployment(cluster, ui)?);
     }
-    objects
+    Ok(objects)
 }
 
 /// Everything a manifest becomes, in the order it is applied; what `temporal-operator plan` prints.
-#[must_use]
-pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Vec<Object> {
-    let mut objects = foundation(cluster);
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment.
+pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Result<Vec<Object>, Invalid> {
+    let mut objects = foundation(cluster)?;
     objects.extend(cluster.stores().map(|store| job::schema(cluster, store, secrets, 1)));
     let config = ServerConfig::render(cluster);
-    objects.extend(Role::ALL.map(|role| server::deployment(cluster, role, &config, secrets, None)));
+    for role in cluster.roles.keys() {
+        objects.push(server::deployment(cluster, *role, &config, secrets, None)?);
+    }
     objects.sort_by_key(Object::kind);
-    objects
+    Ok(objects)
 }
 
 #[cfg(test)]

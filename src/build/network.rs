@@ -22,16 +22,30 @@ pub(super) fn port(name: &str, port: i32, target: &str, protocol: Option<&str>) 
     }
 }
 
-/// `<cluster>-frontend`: where clients connect.
-pub(super) fn frontend_service(cluster: &ValidCluster) -> Object {
-    let frontend = cluster.role(Role::Frontend);
+/// `<cluster>-frontend`: where clients connect; `<cluster>-internal-frontend` is the same for the cluster's own calls.
+pub(super) fn client_service(cluster: &ValidCluster, role: Role) -> Object {
+    let frontend = cluster.role(role);
+    let settings = &frontend.service;
+    let mut metadata = metadata(cluster, role.name(), role.name());
+    let mut labels = settings.labels.clone().unwrap_or_default();
+    labels.extend(metadata.labels.take().unwrap_or_default());
+    metadata.labels = Some(labels);
+    metadata.annotations.clone_from(&settings.annotations);
     let mut ports = vec![port("grpc-rpc", frontend.grpc_port, "rpc", Some("kubernetes.io/h2c"))];
-    ports.extend(frontend.http_port.map(|p| port("http", p, "http", Some("http"))));
+    ports[0].node_port = settings.node_port;
+    ports.extend(
+        frontend
+            .http_port
+            .map(|p| ServicePort { node_port: settings.http_node_port, ..port("http", p, "http", Some("http")) }),
+    );
     Object::Service(Box::new(Service {
-        metadata: metadata(cluster, Role::Frontend.name(), Role::Frontend.name()),
+        metadata,
         spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".into()),
-            selector: Some(selector(cluster, Role::Frontend.name())),
+            type_: Some(settings.type_.unwrap_or_default().name().into()),
+            load_balancer_class: settings.load_balancer_class.clone(),
+            load_balancer_source_ranges: settings.load_balancer_source_ranges.clone(),
+            external_traffic_policy: settings.external_traffic_policy.map(|p| p.name().into()),
+            selector: Some(selector(cluster, role.name())),
             ports: Some(ports),
             ..ServiceSpec::default()
         }),

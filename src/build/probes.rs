@@ -45,7 +45,7 @@ pub(super) fn of(cluster: &ValidCluster, role: Role, settings: &ValidRole) -> Pr
 /// in the package of the workflow service). The worker role of 1.30 has no gRPC port: its membership port is asked.
 fn serving(cluster: &ValidCluster, role: Role, settings: &ValidRole) -> Probe {
     let service = match role {
-        Role::Frontend => "WorkflowService",
+        Role::Frontend | Role::InternalFrontend => "WorkflowService",
         Role::History => "HistoryService",
         Role::Matching => "MatchingService",
         Role::Worker if cluster.version.minor < 31 => {

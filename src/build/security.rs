@@ -14,6 +14,11 @@ pub(super) fn pod(user: i64) -> PodSecurityContext {
     }
 }
 
+/// For containers of users' images, which may write to their own file system.
+pub(super) fn foreign_container() -> SecurityContext {
+    SecurityContext { read_only_root_filesystem: None, ..container() }
+}
+
 /// For each of its containers: no escalation, no capability, nothing written to the image's file system.
 pub(super) fn container() -> SecurityContext {
     SecurityContext {

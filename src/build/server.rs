@@ -3,14 +3,14 @@
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
-use super::{Object, SecretVersions, ServerConfig, probes, security};
+use super::{Object, SecretVersions, ServerConfig, overrides, probes, security};
 use crate::api::services::Role;
 use crate::api::{annotations, labels};
-use crate::validate::{SecretKey, ValidCluster};
+use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec,
-    PodTemplateSpec, SecretKeySelector, Volume, VolumeMount,
+    PodTemplateSpec, SecretKeySelector, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -27,36 +27,41 @@ const HISTORY_LIMIT: i32 = 3;
 
 /// The Deployment of a role with this config. `given_up`: the number of pods to keep when the spec has stopped giving
 /// one.
-#[must_use]
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment.
 pub fn deployment(
     cluster: &ValidCluster,
     role: Role,
     config: &ServerConfig,
     secrets: &SecretVersions,
     given_up: Option<i32>,
-) -> Object {
-    let replicas = cluster.role(role).replicas.or(given_up);
+) -> Result<Object, Invalid> {
+    let settings = cluster.role(role);
+    let replicas = settings.replicas.or(given_up);
     let mut metadata = metadata(cluster, role.name(), role.name());
     metadata.labels.get_or_insert_default().insert(labels::VERSION.to_owned(), cluster.version.to_string());
-    let template = template(cluster, role, config, secrets);
-    let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
-    let notes = metadata.annotations.get_or_insert_default();
-    notes.insert(annotations::TEMPLATE_HASH.to_owned(), hash);
-    if replicas.is_some() {
-        notes.insert(annotations::REPLICAS.to_owned(), "given".to_owned());
-    }
-    Object::Deployment(Box::new(Deployment {
+    let generated = Deployment {
         metadata,
         spec: Some(DeploymentSpec {
             replicas,
             selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
             strategy: Some(strategy(cluster, role)),
             revision_history_limit: Some(HISTORY_LIMIT),
-            template,
+            template: template(cluster, role, config, secrets),
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
-    }))
+    };
+    let mut deployment = overrides::apply(generated, CONTAINER, &settings.overrides)?;
+    let template = deployment.spec.as_ref().map(|s| &s.template);
+    let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
+    let notes = deployment.metadata.annotations.get_or_insert_default();
+    notes.insert(annotations::TEMPLATE_HASH.to_owned(), hash);
+    if replicas.is_some() {
+        notes.insert(annotations::REPLICAS.to_owned(), "given".to_owned());
+    }
+    Ok(Object::Deployment(Box::new(deployment)))
 }
 
 /// A surge pod of history must own a shard to turn ready, which is likely only with many shards per pod; with few, one
@@ -74,6 +79,7 @@ fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
 }
 
 fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: &SecretVersions) -> PodTemplateSpec {
+    let settings = cluster.role(role);
     let mut pod_labels = object_labels(cluster, role.name());
     pod_labels.insert(labels::VERSION.to_owned(), cluster.version.to_string());
     pod_labels.insert(labels::CONFIG_HASH.to_owned(), config.hash.clone());
@@ -90,7 +96,12 @@ fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: 
             image_pull_secrets: pull_secrets(cluster),
             security_context: Some(security::pod(USER)),
             termination_grace_period_seconds: Some(GRACE_SECONDS),
+            topology_spread_constraints: some(spread(cluster, role, &settings)),
+            init_containers: some(init_containers(&settings)),
             containers: vec![container(cluster, role)],
+            affinity: settings.affinity,
+            tolerations: some(settings.tolerations),
+            priority_class_name: settings.priority_class,
             volumes: Some(vec![
                 config_volume("config", config.name(cluster)),
                 config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
@@ -98,6 +109,30 @@ fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: 
             ..PodSpec::default()
         }),
     }
+}
+
+/// A list that is left out when it is empty.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// A user's init containers, made fit for the *restricted* standard unless they say how they want to run.
+fn init_containers(settings: &ValidRole) -> Vec<Container> {
+    let fit = |container: &Container| Container {
+        security_context: container.security_context.clone().or_else(|| Some(security::foreign_container())),
+        ..container.clone()
+    };
+    settings.init_containers.iter().map(fit).collect()
+}
+
+/// A constraint that names no pods would spread nothing: it counts the pods of the role.
+fn spread(cluster: &ValidCluster, role: Role, settings: &ValidRole) -> Vec<TopologySpreadConstraint> {
+    let of_role = || LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() };
+    let counting = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
+        label_selector: constraint.label_selector.clone().or_else(|| Some(of_role())),
+        ..constraint.clone()
+    };
+    settings.topology_spread.iter().map(counting).collect()
 }
 
 pub(super) fn pull_secrets(cluster: &ValidCluster) -> Option<Vec<k8s_openapi::api::core::v1::LocalObjectReference>> {

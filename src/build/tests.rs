@@ -27,7 +27,7 @@ fn valid(change: impl FnOnce(&mut Value)) -> ValidCluster {
 }
 
 fn body(cluster: &ValidCluster, kind: Kind, name: &str) -> Value {
-    let all = everything(cluster, &SecretVersions::new());
+    let all = everything(cluster, &SecretVersions::new()).unwrap();
     let key = ObjectKey { kind, name: name.to_owned() };
     all.iter().find(|o| o.key() == key).unwrap().sealed().unwrap().body
 }
@@ -44,7 +44,7 @@ fn strings(value: &Value, all: &mut Vec<String>) {
 #[test]
 fn names_and_labels_of_the_longest_cluster_fit() {
     let cluster = valid(|m| m["metadata"]["name"] = json!("a".repeat(36)));
-    for object in everything(&cluster, &SecretVersions::new()) {
+    for object in everything(&cluster, &SecretVersions::new()).unwrap() {
         let metadata = object.metadata();
         assert!(metadata.name.as_ref().unwrap().len() <= 63, "{}", object.key());
         let mut labels = Vec::new();
@@ -56,7 +56,7 @@ fn names_and_labels_of_the_longest_cluster_fit() {
 
 #[test]
 fn every_object_is_owned_and_carries_the_label_that_the_watches_look_for() {
-    for object in everything(&valid(|_| ()), &SecretVersions::new()) {
+    for object in everything(&valid(|_| ()), &SecretVersions::new()).unwrap() {
         let metadata = object.metadata();
         let managed = metadata.labels.as_ref().unwrap().get("app.kubernetes.io/managed-by");
         assert_eq!(managed.map(String::as_str), Some("temporal-operator"), "{}", object.key());
@@ -123,4 +123,82 @@ fn the_password_is_nowhere_but_in_a_reference() {
     let password = container["env"].as_array().unwrap().iter().find(|e| e["name"] == "SQL_PASSWORD").unwrap();
     assert_eq!(password["valueFrom"]["secretKeyRef"], json!({"name": "s", "key": "password"}));
     assert!(!container["args"].to_string().contains("password"));
+}
+
+#[test]
+fn an_internal_frontend_takes_the_place_of_the_public_address() {
+    let cluster = valid(|m| m["spec"]["services"] = json!({"internalFrontend": {"enabled": true}}));
+    let tree: Value = serde_yaml::from_str(
+        &ServerConfig::render(&cluster).text.lines().filter(|l| !l.contains("{{")).collect::<Vec<_>>().join("\n"),
+    )
+    .unwrap();
+    assert_eq!(tree["publicClient"], json!({}));
+    let rpc = json!({"grpcPort": 7236, "membershipPort": 6936, "bindOnIP": "0.0.0.0", "httpPort": 7246});
+    assert_eq!(tree["services"]["internal-frontend"]["rpc"], rpc);
+    let deployment = body(&cluster, Kind::Deployment, "c-internal-frontend");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert!(container["env"].to_string().contains(r#"{"name":"TEMPORAL_SERVICES","value":"internal-frontend"}"#));
+    assert_eq!(container["readinessProbe"]["grpc"]["service"], "temporal.api.workflowservice.v1.WorkflowService");
+    let service = body(&cluster, Kind::Service, "c-internal-frontend");
+    assert_eq!(service["spec"]["ports"][1]["port"], 7246);
+}
+
+#[test]
+fn pods_are_scheduled_and_prepared_as_the_role_says() {
+    let cluster = valid(|m| {
+        m["spec"]["services"] = json!({"matching": {
+            "affinity": {"nodeAffinity": {}},
+            "tolerations": [{"key": "a", "operator": "Exists"}],
+            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+            "priorityClassName": "high",
+            "initContainers": [
+                {"name": "plain", "image": "i"},
+                {"name": "proxy", "image": "i", "restartPolicy": "Always", "securityContext": {"runAsUser": 7}},
+            ],
+        }});
+    });
+    let pod = body(&cluster, Kind::Deployment, "c-matching")["spec"]["template"]["spec"].clone();
+    assert_eq!(pod["affinity"], json!({"nodeAffinity": {}}));
+    assert_eq!(pod["tolerations"], json!([{"key": "a", "operator": "Exists"}]));
+    assert_eq!(pod["priorityClassName"], "high");
+    let counted = &pod["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"];
+    assert_eq!(counted["app.kubernetes.io/component"], "matching");
+    assert_eq!(pod["initContainers"][0]["securityContext"]["allowPrivilegeEscalation"], false);
+    assert_eq!(pod["initContainers"][1]["securityContext"], json!({"runAsUser": 7}));
+    assert!(body(&cluster, Kind::Deployment, "c-history")["spec"]["template"]["spec"].get("tolerations").is_none());
+}
+
+#[test]
+fn the_frontends_service_is_as_the_manifest_says() {
+    let cluster = valid(|m| {
+        m["spec"]["services"] = json!({"frontend": {"service": {
+            "type": "LoadBalancer", "labels": {"team": "a", "app.kubernetes.io/name": "theirs"}, "annotations": {"b": "c"},
+            "loadBalancerClass": "lb", "loadBalancerSourceRanges": ["10.0.0.0/8"], "externalTrafficPolicy": "Local",
+            "nodePort": 30233, "httpNodePort": 30243,
+        }}});
+    });
+    let service = body(&cluster, Kind::Service, "c-frontend");
+    assert_eq!(service["metadata"]["labels"]["team"], "a");
+    assert_eq!(service["metadata"]["labels"]["app.kubernetes.io/name"], "c", "ours win");
+    assert_eq!(service["metadata"]["annotations"]["b"], "c");
+    let ports: Vec<_> = service["spec"]["ports"].as_array().unwrap().iter().map(|p| p["nodePort"].clone()).collect();
+    assert_eq!(ports, [30233, 30243]);
+    let spec = json!([
+        service["spec"]["type"],
+        service["spec"]["loadBalancerClass"],
+        service["spec"]["loadBalancerSourceRanges"],
+        service["spec"]["externalTrafficPolicy"],
+    ]);
+    assert_eq!(spec, json!(["LoadBalancer", "lb", ["10.0.0.0/8"], "Local"]));
+}
+
+#[test]
+fn overrides_are_part_of_the_hash_that_rolls_a_role() {
+    let hash = |overrides: Value| {
+        let cluster = valid(|m| m["spec"]["services"] = json!({"overrides": {"deployment": overrides}}));
+        body(&cluster, Kind::Deployment, "c-history")["metadata"]["annotations"]["temporal.io/template-hash"].clone()
+    };
+    let label = json!({"labels": {"team": "a"}});
+    assert_ne!(hash(json!({"spec": {"template": {"metadata": label}}})), hash(json!({})));
+    assert_eq!(hash(json!({"metadata": label})), hash(json!({})), "labels of the Deployment itself roll nothing");
 }

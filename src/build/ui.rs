@@ -4,9 +4,9 @@ use super::config::frontend_address;
 use super::metadata::{metadata, names, object_labels, selector};
 use super::network::port;
 use super::server::{container_port, literal, pull_secrets};
-use super::{Object, security};
+use super::{Object, overrides, security};
 use crate::api::labels;
-use crate::validate::{ValidCluster, ValidUi};
+use crate::validate::{Invalid, ValidCluster, ValidUi};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe, Service, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -39,13 +39,13 @@ pub(super) fn service(cluster: &ValidCluster, ui: &ValidUi) -> Object {
 }
 
 /// Its Deployment.
-pub(super) fn deployment(cluster: &ValidCluster, ui: &ValidUi) -> Object {
+pub(super) fn deployment(cluster: &ValidCluster, ui: &ValidUi) -> Result<Object, Invalid> {
     let mut metadata = metadata(cluster, names::UI, names::UI);
     let version = (labels::VERSION.to_owned(), ui.version.clone());
     metadata.labels.get_or_insert_default().extend([version.clone()]);
     let mut pod_labels = object_labels(cluster, names::UI);
     pod_labels.extend([version]);
-    Object::Deployment(Box::new(Deployment {
+    let generated = Deployment {
         metadata,
         spec: Some(DeploymentSpec {
             replicas: ui.replicas,
@@ -65,7 +65,8 @@ pub(super) fn deployment(cluster: &ValidCluster, ui: &ValidUi) -> Object {
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
-    }))
+    };
+    Ok(Object::Deployment(Box::new(overrides::apply(generated, names::UI, &ui.overrides)?)))
 }
 
 fn container(cluster: &ValidCluster, ui: &ValidUi) -> Container {

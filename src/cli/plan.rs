@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::build::{self, Object, SecretVersions};
-use temporal_operator::validate::{self, Problem, ValidCluster};
+use temporal_operator::validate::{self, Invalid, ValidCluster};
 
 /// Flags of `plan`.
 #[derive(Debug, Args)]
@@ -65,12 +65,13 @@ pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
 fn objects(all: &[TemporalCluster]) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::Same;
     for cluster in all {
-        match valid(cluster) {
-            Some(valid) => {
-                for object in build::everything(&valid, &SecretVersions::new()) {
+        match valid(cluster).map(|valid| build::everything(&valid, &SecretVersions::new())) {
+            Some(Ok(objects)) => {
+                for object in objects {
                     print(&format!("---\n{}", yaml(&object)?))?;
                 }
             }
+            Some(Err(invalid)) => outcome = refused("refused", &invalid),
             None => outcome = Outcome::Refused,
         }
     }
@@ -87,17 +88,18 @@ pub(super) fn valid(cluster: &TemporalCluster) -> Option<ValidCluster> {
             Some(valid)
         }
         Err(invalid) => {
-            tell("refused", &invalid.problems);
+            refused("refused", &invalid);
             None
         }
     }
 }
 
 /// A line on standard error for each problem.
-pub(super) fn tell(what: &str, problems: &[Problem]) {
-    for problem in problems {
+pub(super) fn refused(what: &str, invalid: &Invalid) -> Outcome {
+    for problem in &invalid.problems {
         eprintln!("{what}: {}: {}", problem.field, problem.message);
     }
+    Outcome::Refused
 }
 
 fn clusters(path: &Path, namespace: &str) -> Result<Vec<TemporalCluster>, Failure> {

@@ -1,6 +1,6 @@
 //! `temporal-operator plan --from`: what a change of the manifest would do, for people and for pull requests.
 
-use super::plan::{Outcome, tell, valid};
+use super::plan::{Outcome, refused, valid};
 use super::{Failure, print};
 use clap::ValueEnum;
 use kube::ResourceExt;
@@ -54,17 +54,15 @@ fn one(before: &TemporalCluster, after: &TemporalCluster, show: Amount) -> Resul
     let Some(new) = valid(after) else { return Ok(Outcome::Refused) };
     let old = match validate::cluster(before) {
         Ok(old) => old,
-        Err(invalid) => {
-            tell("refused, in the manifest given by --from", &invalid.problems);
-            return Ok(Outcome::Refused);
-        }
+        Err(invalid) => return Ok(refused("refused, in the manifest given by --from", &invalid)),
     };
-    let refusals = change::refusals(&before.spec, &after.spec);
-    tell("refused", &refusals);
-    if !refusals.is_empty() {
-        return Ok(Outcome::Refused);
+    if let Err(invalid) = change::check(&before.spec, &after.spec) {
+        return Ok(refused("refused", &invalid));
     }
-    let preview = preview(&old, &new);
+    let preview = match preview(&old, &new) {
+        Ok(preview) => preview,
+        Err(invalid) => return Ok(refused("refused", &invalid)),
+    };
     print(&text(&title(after), &old, &new, &preview, show)?)?;
     Ok(match () {
         () if preview.is_empty() => Outcome::Same,

@@ -8,7 +8,7 @@ use crate::observe::spread;
 use crate::plan::{self, Plan};
 use crate::report::report;
 use crate::temporal::ClusterRef;
-use crate::validate::{self, ValidCluster};
+use crate::validate::{self, Invalid, ValidCluster};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -57,15 +57,14 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
     let old = ctx.statuses.latest(cluster);
     let valid = match validate::cluster(cluster) {
         Ok(valid) => valid,
-        Err(invalid) => {
-            let status = plan::refused(&invalid, cluster.metadata.generation, &old, now);
-            tell(cluster, ctx, &old, status).await?;
-            return Ok(Action::await_change());
-        }
+        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, now).await,
     };
     let live = ctx.observer.live(&valid.namespace, &cluster.uid().unwrap_or_default());
     let seen = ctx.observer.observe(&valid, &live, now).await?;
-    let plan = plan::cluster(&valid, cluster.metadata.generation, &old, &seen, now);
+    let plan = match plan::cluster(&valid, cluster.metadata.generation, &old, &seen, now) {
+        Ok(plan) => plan,
+        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, now).await,
+    };
     let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, &plan, &live).await;
     match applied {
         Ok(done) => ctx.metrics.applied(done.sent, done.skipped, done.deleted),
@@ -80,6 +79,19 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
     let wake = wake(&valid, &plan);
     tell(cluster, ctx, &old, plan.status).await?;
     Ok(Action::requeue(wake))
+}
+
+/// Reports a manifest that cannot be carried out. Nothing is done until it changes.
+async fn refuse(
+    cluster: &TemporalCluster,
+    ctx: &Ctx,
+    old: &TemporalClusterStatus,
+    invalid: &Invalid,
+    now: Timestamp,
+) -> Result<Action, Error> {
+    let status = plan::refused(invalid, cluster.metadata.generation, old, now);
+    tell(cluster, ctx, old, status).await?;
+    Ok(Action::await_change())
 }
 
 /// The plan's wake, spread so that clusters do not ask in step.

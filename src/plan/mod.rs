@@ -14,7 +14,7 @@ pub use observed::{Child, Membership, Observed, TemporalView};
 use crate::api::TemporalClusterStatus;
 use crate::api::services::Role;
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
-use crate::validate::ValidCluster;
+use crate::validate::{Invalid, ValidCluster};
 use health::{Blockers, Health};
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
@@ -36,21 +36,23 @@ pub struct Plan {
 }
 
 /// Plans the next step of a cluster.
-#[must_use]
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment: a manifest that cannot be carried out.
 pub fn cluster(
     valid: &ValidCluster,
     generation: Option<i64>,
     old: &TemporalClusterStatus,
     seen: &Observed,
     now: Timestamp,
-) -> Plan {
+) -> Result<Plan, Invalid> {
     let missing: Vec<&str> = valid.secret_names().into_iter().filter(|n| seen.secret_version(n).is_none()).collect();
     let config = ServerConfig::render(valid);
     let secrets = secret_versions(seen);
     let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, !missing.is_empty(), now);
-    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && missing.is_empty(), seen);
+    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && missing.is_empty(), seen)?;
 
-    let mut objects = build::foundation(valid);
+    let mut objects = build::foundation(valid)?;
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
@@ -58,12 +60,12 @@ pub fn cluster(
     let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
     let blockers = Blockers { missing_secrets: &missing, unsent: unsent.as_ref() };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
-    Plan {
+    Ok(Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
         wake: wake(&health, &schema, now),
         status: status::report(valid, generation, old, &schema, &rollout, &health, now),
         objects,
-    }
+    })
 }
 
 fn secret_versions(seen: &Observed) -> SecretVersions {
@@ -81,7 +83,11 @@ fn prune(
     let wanted: BTreeSet<ObjectKey> = objects.iter().map(Object::key).collect();
     let held: BTreeSet<String> = rollout.held.iter().map(|r| seen.role_deployment_name(*r)).collect();
     let used = seen.config_hashes_in_use();
+    // an internal frontend that is no longer wanted goes when no role has a config that leads to it
+    let retiring = !rollout.is_complete() && rollout.state(Role::InternalFrontend).is_none();
+    let internal = seen.role_deployment_name(Role::InternalFrontend);
     let needed = |child: &Child| match child.key.kind {
+        _ if retiring && child.key.name.starts_with(&internal) => true,
         Kind::Job => schema.keep.contains(&child.key.name),
         Kind::Deployment => held.contains(&child.key.name),
         Kind::ConfigMap => child.config_hash.as_ref().is_some_and(|h| *h == config.hash || used.contains(h)),
@@ -107,8 +113,8 @@ fn wake(health: &Health, schema: &SchemaPlan, now: Timestamp) -> Duration {
 }
 
 /// The roles in the order they are rolled: tasks first find the new matching, then the new history; clients come last
-/// but for Temporal's own workers.
-pub const ROLL_ORDER: [Role; 4] = [Role::Matching, Role::History, Role::Frontend, Role::Worker];
+/// but for Temporal's own workers, which come after the internal frontend that they use.
+pub const ROLL_ORDER: [Role; 5] = [Role::Matching, Role::History, Role::InternalFrontend, Role::Frontend, Role::Worker];
 
 #[cfg(test)]
 mod tests;

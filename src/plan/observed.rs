@@ -74,6 +74,12 @@ pub struct Membership {
 }
 
 impl Membership {
+    /// Whether the frontend that answered has that role in its config.
+    #[must_use]
+    pub fn knows(&self, role: Role) -> bool {
+        role != Role::InternalFrontend || self.rings.contains_key(role.name())
+    }
+
     /// Number of members in a role's ring.
     #[must_use]
     pub fn members(&self, role: Role) -> i32 {

@@ -4,7 +4,7 @@ use crate::api::annotations;
 use crate::api::services::Role;
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions};
 use crate::plan::ROLL_ORDER;
-use crate::validate::{StoreKind, ValidCluster, ValidStore};
+use crate::validate::{Invalid, StoreKind, ValidCluster, ValidStore};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -103,22 +103,24 @@ impl fmt::Display for Step {
 }
 
 /// What would be done to make of the one cluster the other.
-#[must_use]
-pub fn preview(old: &ValidCluster, new: &ValidCluster) -> Preview {
-    let (before, after) = (bodies(old), bodies(new));
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment.
+pub fn preview(old: &ValidCluster, new: &ValidCluster) -> Result<Preview, Invalid> {
+    let (before, after) = (bodies(old)?, bodies(new)?);
     let keys: BTreeSet<&ObjectKey> = before.keys().chain(after.keys()).collect();
     let changes: Vec<Change> = keys
         .into_iter()
         .filter(|key| before.get(*key) != after.get(*key))
         .map(|key| Change { key: key.clone(), before: before.get(key).cloned(), after: after.get(key).cloned() })
         .collect();
-    Preview { steps: steps(old, new, &changes), changes }
+    Ok(Preview { steps: steps(old, new, &changes), changes })
 }
 
 /// Every object but the Jobs: those are made when a store needs one, which is a step and not a difference.
-fn bodies(cluster: &ValidCluster) -> BTreeMap<ObjectKey, Value> {
-    let objects = build::everything(cluster, &SecretVersions::new());
-    objects.iter().filter(|o| o.kind() != Kind::Job).filter_map(|o| Some((o.key(), body(o)?))).collect()
+fn bodies(cluster: &ValidCluster) -> Result<BTreeMap<ObjectKey, Value>, Invalid> {
+    let objects = build::everything(cluster, &SecretVersions::new())?;
+    Ok(objects.iter().filter(|o| o.kind() != Kind::Job).filter_map(|o| Some((o.key(), body(o)?))).collect())
 }
 
 /// Without the hashes: they differ because something else does.
@@ -255,7 +257,7 @@ mod tests {
     }
 
     fn said(before: Value, after: Value) -> Vec<String> {
-        preview(&valid(before), &valid(after)).steps.iter().map(ToString::to_string).collect()
+        preview(&valid(before), &valid(after)).unwrap().steps.iter().map(ToString::to_string).collect()
     }
 
     #[rstest]

@@ -5,7 +5,7 @@ use crate::api::annotations;
 use crate::api::services::Role;
 use crate::build::{Object, SecretVersions, ServerConfig, server};
 use crate::plan::{Observed, ROLL_ORDER, TemporalView};
-use crate::validate::ValidCluster;
+use crate::validate::{Invalid, ValidCluster};
 use k8s_openapi::api::apps::v1::Deployment;
 
 /// The roles, each in its state.
@@ -20,10 +20,24 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Every role has at least one available pod.
+    /// Every role that is in use has at least one available pod. An internal frontend comes into use when the other
+    /// roles get their new config; the worker, the last to be rolled, is its main client.
     #[must_use]
     pub fn every_role_available(&self) -> bool {
-        self.roles.iter().all(|r| r.available > 0)
+        let unused = self.state(Role::Worker).is_some_and(|w| w.progress == Progress::Outdated);
+        self.roles.iter().all(|r| r.available > 0 || (r.role == Role::InternalFrontend && unused))
+    }
+
+    /// Every pod of every role is new and available.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.roles.iter().all(|r| r.progress == Progress::Complete)
+    }
+
+    /// The state of a role.
+    #[must_use]
+    pub fn state(&self, role: Role) -> Option<&RoleState> {
+        self.roles.iter().find(|r| r.role == role)
     }
 }
 
@@ -54,19 +68,21 @@ pub enum Progress {
 }
 
 /// Plans the roles. With `allowed` false (schema not ready, a Secret missing) nothing is touched.
-#[must_use]
+///
+/// # Errors
+/// When overrides do not fit the generated Deployment.
 pub fn plan(
     cluster: &ValidCluster,
     config: &ServerConfig,
     secrets: &SecretVersions,
     allowed: bool,
     seen: &Observed,
-) -> Rollout {
+) -> Result<Rollout, Invalid> {
     let mut rollout = Rollout { objects: Vec::new(), held: Vec::new(), roles: Vec::new() };
     let mut earlier_proven = true;
-    for role in ROLL_ORDER {
+    for role in ROLL_ORDER.into_iter().filter(|r| cluster.roles.contains_key(r)) {
         let live = seen.role_deployment(role);
-        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas));
+        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas))?;
         let progress = progress(&wanted, live);
         let apply = allowed && (progress != Progress::Outdated || earlier_proven);
         if apply {
@@ -84,16 +100,17 @@ pub fn plan(
         });
     }
     rollout.roles.sort_by_key(|s| s.role);
-    rollout
+    Ok(rollout)
 }
 
 /// Temporal's part of a role's proof: its ring holds the pods that should be in it, and all shards are owned. Without
-/// any frontend there is nobody to ask, and a rollout may be what brings one back.
+/// any frontend there is nobody to ask, and a rollout may be what brings one back. A frontend that is not rolled yet
+/// does not know the ring of an internal frontend that is new.
 fn temporal_agrees(role: Role, pods: i32, view: &TemporalView) -> bool {
     match view {
         TemporalView::NotAsked => true,
         TemporalView::Silent { .. } => false,
-        TemporalView::Seen(m) => m.members(role) == pods && m.owned_shards == m.shards,
+        TemporalView::Seen(m) => (m.members(role) == pods || !m.knows(role)) && m.owned_shards == m.shards,
     }
 }
 

@@ -58,7 +58,7 @@ impl World {
 
     /// Plans, and takes the status and the objects over as if they had been written.
     fn step(&mut self) -> Plan {
-        let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at());
+        let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at()).unwrap();
         self.status = plan.status.clone();
         for object in &plan.objects {
             let key = object.key();
@@ -108,12 +108,17 @@ impl World {
         self.seen.children.push(Child { key, config_hash: config_hash.map(str::to_owned), applied_hash: None });
     }
 
+    /// The roles that the present spec wants.
+    fn roles(&self) -> Vec<Role> {
+        self.valid().roles.keys().copied().collect()
+    }
+
     /// The role's Deployment as the present spec wants it, complete.
     fn run_role(&mut self, role: Role) {
         let valid = self.valid();
         let config = ServerConfig::render(&valid);
         let secrets = secret_versions(&self.seen);
-        let Object::Deployment(mut live) = server::deployment(&valid, role, &config, &secrets, None) else {
+        let Ok(Object::Deployment(mut live)) = server::deployment(&valid, role, &config, &secrets, None) else {
             unreachable!()
         };
         let wanted = live.spec.as_mut().unwrap().replicas.get_or_insert(1).to_owned();
@@ -140,7 +145,7 @@ impl World {
     fn see_temporal(&mut self, members: i32) {
         let ring = |role: Role| (role.name().to_owned(), (0..members).map(|n| format!("10.0.0.{n}:1")).collect());
         self.seen.temporal = TemporalView::Seen(Membership {
-            rings: Role::ALL.into_iter().map(ring).collect(),
+            rings: self.roles().into_iter().map(ring).collect(),
             shards: 64,
             owned_shards: 64,
             cluster_name: "c".to_owned(),
@@ -152,7 +157,7 @@ impl World {
         let mut world = Self::new();
         world.finish_job(StoreKind::Default, 1, "Complete");
         world.finish_job(StoreKind::Visibility, 1, "Complete");
-        for role in Role::ALL {
+        for role in world.roles() {
             world.run_role(role);
         }
         world.see_temporal(1);
@@ -315,7 +320,7 @@ fn a_config_change_rolls_one_role_after_the_other() {
         order.push(changed[0]);
         world.run_role(changed[0]);
     }
-    assert_eq!(order, ROLL_ORDER);
+    assert_eq!(order, [Role::Matching, Role::History, Role::Frontend, Role::Worker]);
     world.step();
     assert_eq!(world.status.phase, Some(Phase::Ready));
 }
@@ -384,7 +389,7 @@ fn the_version_moves_when_every_role_has_and_may_be_taken_back_before() {
     world.step();
     assert_eq!(world.status.phase, Some(Phase::Ready), "taken back: {}", world.message());
     world.resource.spec.version = Some("1.32.0".to_owned());
-    for role in Role::ALL {
+    for role in world.roles() {
         world.run_role(role);
     }
     world.step();
@@ -518,4 +523,97 @@ fn shards_that_are_not_right_are_said(#[case] shards: u32, #[case] said: &str) {
     membership.owned_shards = 2;
     world.step();
     assert!(world.message().starts_with(said), "{}", world.message());
+}
+
+fn with_internal_frontend(world: &mut World, enabled: bool) {
+    world.resource.spec.services =
+        Some(serde_json::from_value(json!({"internalFrontend": {"enabled": enabled}})).unwrap());
+}
+
+fn internal(keys: &[ObjectKey]) -> Vec<&ObjectKey> {
+    keys.iter().filter(|k| k.name.contains("internal-frontend")).collect()
+}
+
+#[test]
+fn an_internal_frontend_is_made_at_once_and_used_when_it_is_proven() {
+    let mut world = World::serving();
+    with_internal_frontend(&mut world, true);
+    assert_eq!(roles(&world.step()), ["matching", "internal-frontend"]);
+    assert_eq!(world.condition(READY).0, "True", "nothing uses it yet: {}", world.message());
+    world.run_role(Role::Matching);
+    world.run_role(Role::History);
+    // the old frontend does not know of the new ring
+    world.see_temporal(1);
+    let TemporalView::Seen(seen) = &mut world.seen.temporal else { unreachable!() };
+    seen.rings.remove("internal-frontend");
+    assert_eq!(roles(&world.step()), ["matching", "history", "internal-frontend"], "the frontend waits for it");
+    world.run_role(Role::InternalFrontend);
+    assert_eq!(roles(&world.step()).len(), 4, "then the frontend is rolled");
+    assert_ne!(world.condition(conditions::MEMBERSHIP_HEALTHY), ("False", "RingDiffers"), "{}", world.message());
+    world.run_role(Role::Frontend);
+    world.step();
+    assert_eq!(
+        world.condition(conditions::MEMBERSHIP_HEALTHY),
+        ("False", "RingDiffers"),
+        "a new frontend must know it"
+    );
+    world.see_temporal(1);
+    world.step();
+    world.run_role(Role::Worker);
+    world.step();
+    world.step();
+    assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
+    let services: Vec<_> = world.status.services.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(services, ["frontend", "internal-frontend", "history", "matching", "worker"]);
+}
+
+#[test]
+fn an_internal_frontend_that_is_switched_off_stays_until_no_role_uses_it() {
+    let mut world = World::new();
+    with_internal_frontend(&mut world, true);
+    world.finish_job(StoreKind::Default, 1, "Complete");
+    world.finish_job(StoreKind::Visibility, 1, "Complete");
+    for role in world.roles() {
+        world.run_role(role);
+    }
+    world.see_temporal(1);
+    world.step();
+    world.step();
+    assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
+    with_internal_frontend(&mut world, false);
+    for role in [Role::Matching, Role::History, Role::Frontend, Role::Worker] {
+        let plan = world.step();
+        assert!(internal(&plan.prune).is_empty(), "{role} still uses it: {:?}", plan.prune);
+        assert_eq!(world.condition(READY).0, "True", "{}", world.message());
+        assert_eq!(world.status.services.len(), 4);
+        world.run_role(role);
+    }
+    let plan = world.step();
+    let kinds: Vec<_> = internal(&plan.prune).iter().map(|k| k.kind).collect();
+    let all = [Kind::Deployment, Kind::PodDisruptionBudget, Kind::Service, Kind::Service, Kind::ServiceAccount];
+    assert_eq!(kinds, all, "pods go first");
+    assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
+}
+
+#[test]
+fn overrides_roll_one_role_after_the_other() {
+    let mut world = World::serving();
+    let label = json!({"spec": {"template": {"metadata": {"labels": {"team": "a"}}}}});
+    world.resource.spec.services = Some(serde_json::from_value(json!({"overrides": {"deployment": label}})).unwrap());
+    assert_eq!(roles(&world.step()), ["matching"]);
+    world.run_role(Role::Matching);
+    assert_eq!(roles(&world.step()), ["matching", "history"]);
+}
+
+#[test]
+fn a_patch_that_does_not_fit_refuses_the_manifest() {
+    let mut world = World::serving();
+    let patch = json!([{"op": "remove", "path": "/spec/nowhere"}]);
+    let overrides = json!({"frontend": {"overrides": {"deployment": {"jsonPatch": patch}}}});
+    world.resource.spec.services = Some(serde_json::from_value(overrides).unwrap());
+    let refusal = cluster(&world.valid(), Some(2), &world.status, &world.seen, world.at()).unwrap_err();
+    assert_eq!(refusal.problems[0].field, "spec.services.frontend.overrides.deployment.jsonPatch[0]");
+    world.status = refused(&refusal, Some(2), &world.status, world.at());
+    assert_eq!(world.condition(STALLED), ("True", "InvalidSpec"));
+    assert!(world.message().contains("/spec/nowhere"), "{}", world.message());
 }

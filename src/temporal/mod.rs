@@ -21,12 +21,13 @@ mod stub;
 mod target;
 mod view;
 
+pub use crate::api::services::Role;
 pub use dial::Reach;
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
 pub use target::{ClusterRef, PodRef, Target};
-pub use view::{ClusterView, Role, ShardView};
+pub use view::{ClusterView, ShardView};
 
 /// What the operator asks a Temporal cluster.
 ///

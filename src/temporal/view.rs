@@ -1,52 +1,9 @@
 //! Temporal's answers as plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::TemporalError;
-
-/// A role of the server that has a membership ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Takes the users' calls.
-    Frontend,
-    /// Takes the cluster's own calls, where configured.
-    InternalFrontend,
-    /// Owns the shards.
-    History,
-    /// Owns the task queues.
-    Matching,
-    /// Runs the system workflows.
-    Worker,
-}
-
-impl Role {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Frontend, Self::InternalFrontend, Self::History, Self::Matching, Self::Worker];
-
-    /// The name the server gives it (server 1.31 `common/primitives/role.go`), which is also its component label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Frontend => "frontend",
-            Self::InternalFrontend => "internal-frontend",
-            Self::History => "history",
-            Self::Matching => "matching",
-            Self::Worker => "worker",
-        }
-    }
-
-    /// The role of that name. A role of a later server is unknown here.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == name)
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::{Role, TemporalError};
 
 /// What one frontend says about its cluster (server 1.31 `service/frontend/admin_handler.go`, `DescribeCluster`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,14 +73,6 @@ mod tests {
 
     fn host(last: u8) -> SocketAddr {
         SocketAddr::from(([10, 0, 0, last], 7234))
-    }
-
-    #[test]
-    fn roles_have_the_servers_names() {
-        for role in Role::ALL {
-            assert_eq!(Role::parse(role.as_str()), Some(role));
-        }
-        assert_eq!(Role::parse("chasm"), None);
     }
 
     #[test]

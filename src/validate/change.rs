@@ -1,11 +1,13 @@
 //! What may not change between two manifests of one cluster; the CRD's transition rules, for use offline.
 
-use super::{Problem, Problems, version};
+use super::{Invalid, Problems, version};
 use crate::api::TemporalClusterSpec;
 
-/// What of the change from the one spec to the other is refused. Each spec is valid by itself.
-#[must_use]
-pub fn refusals(old: &TemporalClusterSpec, new: &TemporalClusterSpec) -> Vec<Problem> {
+/// Whether the one spec may become the other. Each is valid by itself.
+///
+/// # Errors
+/// What may not change.
+pub fn check(old: &TemporalClusterSpec, new: &TemporalClusterSpec) -> Result<(), Invalid> {
     let mut problems = Problems::default();
     problems.require(
         old.num_history_shards == new.num_history_shards,
@@ -23,5 +25,5 @@ pub fn refusals(old: &TemporalClusterSpec, new: &TemporalClusterSpec) -> Vec<Pro
     {
         problems.add("spec.version", refusal);
     }
-    problems.0
+    if problems.0.is_empty() { Ok(()) } else { Err(Invalid { problems: problems.0 }) }
 }

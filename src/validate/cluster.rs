@@ -1,9 +1,12 @@
 //! The validated cluster: every default filled in, every rule checked.
 
+use super::ValidOverride;
 use crate::api::observability::{ConstrainedValue, LogFormat, LogLevel};
-use crate::api::services::Role;
+use crate::api::services::{ClientServiceSpec, Role};
 use crate::api::ui::ObjectMetadata;
-use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, LocalObjectReference, ResourceRequirements, Toleration, TopologySpreadConstraint,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use semver::Version;
 use std::collections::BTreeMap;
@@ -30,7 +33,7 @@ pub struct ValidCluster {
     pub image_pull_secrets: Vec<LocalObjectReference>,
     /// Number of history shards.
     pub history_shards: i32,
-    /// The four roles.
+    /// The roles that are wanted: four, or five with the internal frontend.
     pub roles: BTreeMap<Role, ValidRole>,
     /// The default store.
     pub default_store: ValidStore,
@@ -71,7 +74,13 @@ impl ValidCluster {
         names
     }
 
-    /// The role's settings; all four are always there.
+    /// Whether the cluster has a frontend for its own calls.
+    #[must_use]
+    pub fn has_internal_frontend(&self) -> bool {
+        self.roles.contains_key(&Role::InternalFrontend)
+    }
+
+    /// The role's settings; the defaults of one that is not wanted.
     #[must_use]
     pub fn role(&self, role: Role) -> ValidRole {
         self.roles.get(&role).cloned().unwrap_or_else(|| ValidRole::default_of(role))
@@ -85,12 +94,26 @@ pub struct ValidRole {
     pub grpc_port: i32,
     /// Membership port.
     pub membership_port: i32,
-    /// HTTP API port; frontend only.
+    /// HTTP API port; frontends only.
     pub http_port: Option<i32>,
     /// Number of pods; `None` leaves it to whoever scales the Deployment.
     pub replicas: Option<i32>,
     /// Compute resources.
     pub resources: Option<ResourceRequirements>,
+    /// Containers run before the server.
+    pub init_containers: Vec<Container>,
+    /// Pod affinity.
+    pub affinity: Option<Affinity>,
+    /// Pod tolerations.
+    pub tolerations: Vec<Toleration>,
+    /// Pod spread.
+    pub topology_spread: Vec<TopologySpreadConstraint>,
+    /// Pod priority class.
+    pub priority_class: Option<String>,
+    /// The Service for clients; frontends only.
+    pub service: ClientServiceSpec,
+    /// Changes to the Deployment, in the order they are made.
+    pub overrides: Vec<ValidOverride>,
 }
 
 impl ValidRole {
@@ -100,9 +123,16 @@ impl ValidRole {
         Self {
             grpc_port: role.grpc_port(),
             membership_port: role.membership_port(),
-            http_port: (role == Role::Frontend).then_some(7243),
+            http_port: role.http_port(),
             replicas: None,
             resources: None,
+            init_containers: Vec::new(),
+            affinity: None,
+            tolerations: Vec::new(),
+            topology_spread: Vec::new(),
+            priority_class: None,
+            service: ClientServiceSpec::default(),
+            overrides: Vec::new(),
         }
     }
 }
@@ -217,6 +247,8 @@ pub struct ValidUi {
     pub resources: Option<ResourceRequirements>,
     /// Labels and annotations of its Service.
     pub service: ObjectMetadata,
+    /// Changes to the Deployment.
+    pub overrides: Vec<ValidOverride>,
 }
 
 /// The server's log.

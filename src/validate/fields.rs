@@ -1,9 +1,9 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
 use super::cluster::{StoreKind, ValidCluster, ValidRole, ValidUi};
-use super::{Problems, observability, store, version};
+use super::{Problems, observability, overrides, roles, store, version};
 use crate::api::TemporalCluster;
-use crate::api::services::{Role, ServiceSpec, ServicesSpec};
+use crate::api::services::Role;
 use crate::api::ui::UiSpec;
 use kube::{Resource, ResourceExt};
 use semver::Version;
@@ -29,9 +29,11 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let visibility_store =
         store::read(StoreKind::Visibility, "spec.persistence.visibilityStore", &persistence.visibility_store, problems);
     let metrics = observability::metrics(spec.metrics.as_ref(), problems);
-    let roles = read_roles(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
+    let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
     let dynamic_config_poll = observability::dynamic_config_poll(spec.dynamic_config.as_ref(), problems);
     let (default_store, visibility_store, version) = (default_store?, visibility_store?, version?);
+    let ui = spec.ui.as_ref().map(|ui| read_ui(ui, &version, problems));
+    let ui = ui.filter(|_| spec.ui.as_ref().is_some_and(|ui| ui.enabled));
     problems.require(
         default_store.identity() != visibility_store.identity(),
         "spec.persistence.visibilityStore.sql.databaseName",
@@ -50,7 +52,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         admin_tools_image: admin_tools_image(resource),
         image_pull_secrets: spec.image_pull_secrets.clone().unwrap_or_default(),
         history_shards: spec.num_history_shards,
-        ui: spec.ui.as_ref().filter(|ui| ui.enabled).map(|ui| read_ui(ui, &version)),
+        ui,
         log: observability::log(spec.log.as_ref()),
         dynamic_config: spec.dynamic_config.as_ref().map(|d| d.values.clone()).unwrap_or_default(),
         job_ttl_seconds: spec.job_ttl_seconds_after_finished.unwrap_or(300),
@@ -86,60 +88,7 @@ fn read_version(resource: &TemporalCluster, problems: &mut Problems) -> Option<V
     }
 }
 
-fn read_roles(
-    services: Option<&ServicesSpec>,
-    metrics: Option<i32>,
-    problems: &mut Problems,
-) -> BTreeMap<Role, ValidRole> {
-    Role::ALL
-        .into_iter()
-        .map(|role| {
-            let service = services.and_then(|s| match role {
-                Role::Frontend => s.frontend.as_ref(),
-                Role::History => s.history.as_ref(),
-                Role::Matching => s.matching.as_ref(),
-                Role::Worker => s.worker.as_ref(),
-            });
-            (role, read_role(role, service, metrics, problems))
-        })
-        .collect()
-}
-
-fn read_role(role: Role, service: Option<&ServiceSpec>, metrics: Option<i32>, problems: &mut Problems) -> ValidRole {
-    let mut valid = ValidRole::default_of(role);
-    if let Some(service) = service {
-        valid.grpc_port = service.port.unwrap_or(valid.grpc_port);
-        valid.membership_port = service.membership_port.unwrap_or(valid.membership_port);
-        if role == Role::Frontend {
-            // 0 is how the Go operator's manifests try to switch it off
-            valid.http_port = service.http_port.map_or(valid.http_port, |p| (p > 0).then_some(p));
-        } else if service.http_port.is_some_and(|p| p != 0) {
-            problems.add(format!("spec.services.{role}.httpPort"), "only the frontend has an HTTP port; remove it");
-        }
-        valid.replicas = service.replicas;
-        valid.resources.clone_from(&service.resources);
-    }
-    let path = format!("spec.services.{role}");
-    problems.require(
-        valid.replicas.is_none_or(|r| r >= 1),
-        &format!("{path}.replicas"),
-        "must be at least 1; delete the cluster to stop it",
-    );
-    let mut ports: Vec<i32> =
-        [Some(valid.grpc_port), Some(valid.membership_port), valid.http_port, metrics].into_iter().flatten().collect();
-    problems.require(ports.iter().all(|p| (1..=65535).contains(p)), &path, "ports must be from 1 to 65535");
-    let count = ports.len();
-    ports.sort_unstable();
-    ports.dedup();
-    problems.require(
-        ports.len() == count,
-        &path,
-        "port, membershipPort, httpPort and the metrics port must differ; change one of them",
-    );
-    valid
-}
-
-fn read_ui(ui: &UiSpec, server: &Version) -> ValidUi {
+fn read_ui(ui: &UiSpec, server: &Version, problems: &mut Problems) -> ValidUi {
     let tested = version::Release::of(server).map_or("latest", |r| r.ui);
     let tag = ui.version.clone().unwrap_or_else(|| tested.to_owned());
     ValidUi {
@@ -148,6 +97,7 @@ fn read_ui(ui: &UiSpec, server: &Version) -> ValidUi {
         replicas: ui.replicas,
         resources: ui.resources.clone(),
         service: ui.service.clone().unwrap_or_default(),
+        overrides: overrides::read("spec.ui.overrides", ui.overrides.as_ref(), problems).into_iter().collect(),
     }
 }
 

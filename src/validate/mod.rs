@@ -5,13 +5,17 @@
 
 pub mod change;
 mod cluster;
+pub mod embedded;
 mod fields;
 mod observability;
+mod overrides;
+mod roles;
 mod store;
 mod unsupported;
 pub mod version;
 
 pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use overrides::{ValidOverride, is_own_label};
 
 use crate::api::TemporalCluster;
 use std::fmt;
@@ -30,6 +34,14 @@ pub struct Problem {
     pub field: String,
     /// What is wrong and what to do.
     pub message: String,
+}
+
+impl Invalid {
+    /// One problem.
+    #[must_use]
+    pub fn one(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { problems: vec![Problem { field: field.into(), message: message.into() }] }
+    }
 }
 
 impl fmt::Display for Invalid {
@@ -57,6 +69,19 @@ impl Problems {
         if !holds {
             self.add(field, message);
         }
+    }
+}
+
+/// The overrides of one Deployment; `path` is the field they are at.
+#[cfg(test)]
+pub(crate) fn read_overrides(
+    path: &str,
+    overrides: &crate::api::overrides::Overrides,
+) -> Result<ValidOverride, Invalid> {
+    let mut problems = Problems::default();
+    match overrides::read(path, Some(overrides), &mut problems) {
+        Some(valid) if problems.0.is_empty() => Ok(valid),
+        _ => Err(Invalid { problems: problems.0 }),
     }
 }
 

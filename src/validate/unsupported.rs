@@ -3,7 +3,7 @@
 use super::Problems;
 use crate::api::cluster::{MtlsSpec, TemporalClusterSpec};
 use crate::api::persistence::{DatastoreSpec, SqlPlugin};
-use crate::api::services::{ServiceSpec, ServicesSpec};
+use crate::api::services::{Role, ServicesSpec};
 use crate::api::unsupported::Disabled;
 
 const REMOVE: &str = "not supported yet; remove it";
@@ -48,7 +48,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     check_store("spec.persistence.visibilityStore", &persistence.visibility_store, problems);
     if let Some(ui) = &spec.ui {
         problems.require(ui.ingress.is_none(), "spec.ui.ingress", REMOVE);
-        problems.require(ui.overrides.is_none(), "spec.ui.overrides", REMOVE);
     }
 }
 
@@ -60,33 +59,15 @@ fn mtls_used(mtls: Option<&MtlsSpec>) -> bool {
 }
 
 fn check_services(services: &ServicesSpec, problems: &mut Problems) {
-    let internal = services.internal_frontend.as_ref().is_some_and(Disabled::is_used);
-    problems.require(!internal, "spec.services.internalFrontend", DISABLE);
-    problems.require(services.overrides.is_none(), "spec.services.overrides", REMOVE);
     let roles = [
-        ("frontend", &services.frontend),
-        ("history", &services.history),
-        ("matching", &services.matching),
-        ("worker", &services.worker),
+        (Role::Frontend, services.frontend.as_ref()),
+        (Role::InternalFrontend, services.internal_frontend.as_ref().map(|i| &i.service)),
+        (Role::History, services.history.as_ref()),
+        (Role::Matching, services.matching.as_ref()),
+        (Role::Worker, services.worker.as_ref()),
     ];
-    for (name, service) in roles.into_iter().filter_map(|(n, s)| s.as_ref().map(|s| (n, s))) {
-        check_service(name, service, problems);
-    }
-}
-
-fn check_service(role: &str, service: &ServiceSpec, problems: &mut Problems) {
-    let uses = [
-        ("initContainers", service.init_containers.is_some()),
-        ("overrides", service.overrides.is_some()),
-        ("autoscaling", service.autoscaling.is_some()),
-        ("service", service.service.is_some()),
-        ("affinity", service.affinity.is_some()),
-        ("tolerations", service.tolerations.is_some()),
-        ("topologySpreadConstraints", service.topology_spread_constraints.is_some()),
-        ("priorityClassName", service.priority_class_name.is_some()),
-    ];
-    for (field, _) in uses.into_iter().filter(|(_, used)| *used) {
-        problems.add(format!("spec.services.{role}.{field}"), REMOVE);
+    for (role, _) in roles.iter().filter(|(_, s)| s.is_some_and(|s| s.autoscaling.is_some())) {
+        problems.add(format!("spec.services.{}.autoscaling", role.field()), REMOVE);
     }
 }
 

@@ -65,6 +65,8 @@ pub fn cases() -> Vec<Case> {
     all.extend(general());
     all.extend(persistence());
     all.extend(services());
+    all.extend(client_services());
+    all.extend(overrides());
     all.extend(not_yet());
     all
 }
@@ -94,6 +96,22 @@ fn accepted() -> Vec<Case> {
                 "frontend": {"replicas": 2, "httpPort": 7243, "resources": {"limits": {"cpu": "500m"}}},
                 "history": {"replicas": 3}, "matching": {"port": 7235, "membershipPort": 6935}, "worker": {},
             }}),
+        ),
+        taken(
+            "an internal frontend",
+            json!({"services": {"internalFrontend": {"enabled": true, "replicas": 2, "port": 7236, "httpPort": 7246}}}),
+        ),
+        taken(
+            "scheduling and init containers",
+            json!({"services": {"history": {
+                "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                    {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}]}},
+                "tolerations": [{"key": "a", "operator": "Exists", "effect": "NoSchedule"}],
+                "topologySpreadConstraints": [
+                    {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+                "priorityClassName": "high",
+                "initContainers": [{"name": "a", "image": "b"}, {"name": "c", "image": "d", "restartPolicy": "Always"}],
+            }}}),
         ),
         taken(
             "dynamic config",
@@ -245,38 +263,222 @@ fn services() -> Vec<Case> {
         refused(
             "an HTTP port of history",
             json!({"services": {"history": {"httpPort": 7243}}}),
-            "services.history.httpPort: only the frontend",
+            "services.history.httpPort: only frontends",
         ),
         refused("a port too high", frontend(json!({"port": 70000})), "should be less than or equal to 65535"),
-        refused(
-            "init containers",
-            frontend(json!({"initContainers": [{"name": "a"}]})),
-            "initContainers: not supported yet",
-        ),
-        refused(
-            "overrides of a role",
-            frontend(json!({"overrides": {"deployment": {}}})),
-            "overrides: not supported yet",
-        ),
         refused("autoscaling", frontend(json!({"autoscaling": {"maxReplicas": 3}})), "autoscaling: not supported yet"),
-        refused("a LoadBalancer", frontend(json!({"service": {"type": "LoadBalancer"}})), "service: not supported yet"),
-        refused("affinity", frontend(json!({"affinity": {"nodeAffinity": {}}})), "not supported yet; remove them"),
-        refused("tolerations", frontend(json!({"tolerations": [{"key": "a"}]})), "not supported yet; remove them"),
         refused(
-            "spread",
-            frontend(json!({"topologySpreadConstraints": [{"maxSkew": 1}]})),
-            "not supported yet; remove them",
+            "autoscaling of the internal frontend",
+            json!({"services": {"internalFrontend": {"enabled": true, "autoscaling": {}}}}),
+            "autoscaling: not supported yet",
         ),
-        refused("priority", frontend(json!({"priorityClassName": "high"})), "not supported yet; remove them"),
         refused(
+            "an init container without a name",
+            frontend(json!({"initContainers": [{"image": "a"}]})),
+            "name: Required value",
+        ),
+        refused(
+            "an init container without an image",
+            frontend(json!({"initContainers": [{"name": "a"}]})),
+            "image: Required value",
+        ),
+        refused(
+            "an init container that is a word",
+            frontend(json!({"initContainers": ["a"]})),
+            "must be of type object",
+        ),
+        refused(
+            "an init container that restarts on failure",
+            frontend(json!({"initContainers": [{"name": "a", "image": "b", "restartPolicy": "OnFailure"}]})),
+            "restartPolicy: Unsupported value",
+        ),
+        refused("affinity that is a list", frontend(json!({"affinity": []})), "affinity"),
+        refused("a toleration that is a word", frontend(json!({"tolerations": ["a"]})), "must be of type object"),
+    ]
+}
+
+fn client_services() -> Vec<Case> {
+    let service = |change: Value| frontend(json!({"service": change}));
+    let balancer = "service: loadBalancerClass and loadBalancerSourceRanges need type LoadBalancer";
+    let node = "service: externalTrafficPolicy, nodePort and httpNodePort need type NodePort or LoadBalancer";
+    vec![
+        taken(
+            "a LoadBalancer",
+            service(json!({
+                "type": "LoadBalancer", "loadBalancerClass": "example.com/nlb", "loadBalancerSourceRanges": ["10.0.0.0/8", "fd00::/8"],
+                "externalTrafficPolicy": "Local", "annotations": {"a": "b"}, "labels": {"a": "b"},
+            })),
+        ),
+        taken("a NodePort", service(json!({"type": "NodePort", "nodePort": 30233, "httpNodePort": 30243}))),
+        taken("a ClusterIP in words", service(json!({"type": "ClusterIP"}))),
+        taken(
+            "a LoadBalancer of the internal frontend",
+            json!({"services": {"internalFrontend": {"enabled": true, "service": {"type": "LoadBalancer"}}}}),
+        ),
+        refused("an ExternalName", service(json!({"type": "ExternalName"})), "type: Unsupported value"),
+        refused("a class without a LoadBalancer", service(json!({"loadBalancerClass": "a"})), balancer),
+        refused(
+            "ranges of a NodePort",
+            service(json!({"type": "NodePort", "loadBalancerSourceRanges": ["10.0.0.0/8"]})),
+            balancer,
+        ),
+        refused("a node port of a ClusterIP", service(json!({"nodePort": 30233})), node),
+        refused(
+            "a traffic policy of a ClusterIP",
+            service(json!({"type": "ClusterIP", "externalTrafficPolicy": "Local"})),
+            node,
+        ),
+        refused(
+            "an unknown traffic policy",
+            service(json!({"type": "NodePort", "externalTrafficPolicy": "Near"})),
+            "externalTrafficPolicy: Unsupported value",
+        ),
+        refused(
+            "one node port twice",
+            service(json!({"type": "NodePort", "nodePort": 30233, "httpNodePort": 30233})),
+            "nodePort and httpNodePort must differ",
+        ),
+        refused(
+            "a node port too high",
+            service(json!({"type": "NodePort", "nodePort": 70000})),
+            "should be less than or equal to 65535",
+        ),
+        refused(
+            "a range that is none",
+            service(json!({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0"]})),
+            "loadBalancerSourceRanges: must be CIDRs",
+        ),
+        refused(
+            "a node port of HTTP without HTTP",
+            frontend(json!({"httpPort": 0, "service": {"type": "NodePort", "httpNodePort": 30243}})),
+            "service.httpNodePort: httpPort is 0",
+        ),
+        refused(
+            "a Service of history",
+            json!({"services": {"history": {"service": {}}}}),
+            "services.history.service: only frontends",
+        ),
+        refused(
+            "a Service of matching",
+            json!({"services": {"matching": {"service": {}}}}),
+            "services.matching.service: only frontends",
+        ),
+        refused(
+            "a Service of the worker",
+            json!({"services": {"worker": {"service": {"type": "NodePort"}}}}),
+            "services.worker.service: only frontends",
+        ),
+    ]
+}
+
+fn overrides() -> Vec<Case> {
+    let of_role = |deployment: Value| frontend(json!({"overrides": {"deployment": deployment}}));
+    let patch = |operation: Value| of_role(json!({"jsonPatch": [operation]}));
+    let own_label = "labels: app.kubernetes.io/name, part-of, component, instance and managed-by";
+    let own_field = "jsonPatch: name, namespace, ownerReferences, selector, replicas and status";
+    let sidecar = json!({"template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}});
+    vec![
+        taken("no overrides", frontend(json!({"overrides": {}}))),
+        taken(
             "overrides of all roles",
-            json!({"services": {"overrides": {"deployment": {}}}}),
-            "services.overrides: not supported yet",
+            json!({"services": {"overrides": {"deployment": {"metadata": {"labels": {"a": "b"}}, "spec": sidecar}}}}),
+        ),
+        taken("overrides of the UI", json!({"ui": {"enabled": true, "overrides": {"deployment": {"spec": sidecar}}}})),
+        taken(
+            "a JSON patch of each kind",
+            of_role(json!({"jsonPatch": [
+                {"op": "add", "path": "/spec/minReadySeconds", "value": 5},
+                {"op": "test", "path": "/spec/replicas", "value": 1},
+                {"op": "move", "from": "/spec/paused", "path": "/spec/progressDeadlineSeconds"},
+                {"op": "remove", "path": "/metadata/labels/app.kubernetes.io~1version"},
+            ]})),
         ),
         refused(
-            "an internal frontend",
-            json!({"services": {"internalFrontend": {"enabled": true}}}),
-            "services.internalFrontend: not supported yet",
+            "a merge and a JSON patch",
+            of_role(json!({"spec": sidecar, "jsonPatch": []})),
+            "deployment: spec and jsonPatch exclude each other",
+        ),
+        refused(
+            "replicas by overrides",
+            of_role(json!({"spec": {"replicas": 3}})),
+            "deployment.spec.replicas: remove it and set replicas beside overrides",
+        ),
+        refused(
+            "a selector by overrides",
+            of_role(json!({"spec": {"selector": {}}})),
+            "deployment.spec.selector: cannot change",
+        ),
+        refused(
+            "a strategy by overrides",
+            of_role(json!({"spec": {"strategy": {}}})),
+            "deployment.spec.strategy: only template is merged",
+        ),
+        refused(
+            "a label of the selector",
+            of_role(json!({"metadata": {"labels": {"app.kubernetes.io/component": "x"}}})),
+            own_label,
+        ),
+        refused(
+            "a label of the pods' selector",
+            of_role(json!({"spec": {"template": {"metadata": {"labels": {"app.kubernetes.io/name": "x"}}}}})),
+            own_label,
+        ),
+        refused(
+            "a label of the operator",
+            of_role(json!({"metadata": {"labels": {"temporal.io/config-hash": "x"}}})),
+            own_label,
+        ),
+        refused(
+            "an annotation of the operator",
+            of_role(json!({"metadata": {"annotations": {"temporal.io/applied-hash": "x"}}})),
+            "annotations: those of temporal.io/",
+        ),
+        refused(
+            "an own label of all roles",
+            json!({"services": {"overrides": {"deployment": {"metadata": {"labels": {"app.kubernetes.io/managed-by": "x"}}}}}}),
+            own_label,
+        ),
+        refused(
+            "an own label of the UI",
+            json!({"ui": {"overrides": {"deployment": {"metadata": {"labels": {"app.kubernetes.io/instance": "x"}}}}}}),
+            own_label,
+        ),
+        refused(
+            "a patch of the name",
+            patch(json!({"op": "replace", "path": "/metadata/name", "value": "x"})),
+            own_field,
+        ),
+        refused(
+            "a patch of the owner",
+            patch(json!({"op": "remove", "path": "/metadata/ownerReferences/0"})),
+            own_field,
+        ),
+        refused(
+            "a patch of the selector",
+            patch(json!({"op": "add", "path": "/spec/selector/matchLabels/a", "value": "b"})),
+            own_field,
+        ),
+        refused(
+            "a patch of the number of pods",
+            patch(json!({"op": "add", "path": "/spec/replicas", "value": 3})),
+            own_field,
+        ),
+        refused("a patch of everything", patch(json!({"op": "replace", "path": "", "value": {}})), "jsonPatch[0].path"),
+        refused("a patch without a slash", patch(json!({"op": "remove", "path": "spec"})), "jsonPatch[0].path"),
+        refused(
+            "an unknown operation",
+            patch(json!({"op": "merge", "path": "/spec", "value": {}})),
+            "op: Unsupported value",
+        ),
+        refused(
+            "a move from nowhere",
+            patch(json!({"op": "move", "path": "/spec/a"})),
+            "jsonPatch: move and copy need from",
+        ),
+        refused(
+            "an addition from somewhere",
+            patch(json!({"op": "add", "path": "/spec/a", "from": "/spec/b", "value": 1})),
+            "jsonPatch: move and copy need from",
         ),
     ]
 }
@@ -308,11 +510,6 @@ fn not_yet() -> Vec<Case> {
             "an Ingress",
             json!({"ui": {"enabled": true, "ingress": {"hosts": ["a"]}}}),
             "ui.ingress: not supported yet",
-        ),
-        refused(
-            "UI overrides",
-            json!({"ui": {"enabled": true, "overrides": {"deployment": {}}}}),
-            "ui.overrides: not supported yet",
         ),
         refused(
             "a ServiceMonitor",

@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
 use temporal_operator::api::{self, TemporalCluster};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
 use temporal_operator::telemetry::Metrics;
-use temporal_operator::temporal::{ClusterRef, ClusterView, Role, ShardView, Target, Temporal, TemporalError};
+use temporal_operator::temporal::{ClusterRef, ClusterView, ShardView, Target, Temporal, TemporalError};
 use tokio::task::JoinHandle;
 
 /// The operator's user.
@@ -32,7 +33,7 @@ struct SimTemporal(FakeApi);
 
 impl SimTemporal {
     fn members(&self, role: Role) -> BTreeSet<SocketAddr> {
-        let of_role = |pod: &Pod| pod.labels().get("app.kubernetes.io/component").is_some_and(|c| c == role.as_str());
+        let of_role = |pod: &Pod| pod.labels().get("app.kubernetes.io/component").is_some_and(|c| c == role.name());
         let pods = self.0.list::<Pod>(Some(NAMESPACE));
         let ips = pods
             .iter()

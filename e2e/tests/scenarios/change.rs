@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::conditions::MEMBERSHIP_HEALTHY;
-use temporal_operator::temporal::Role;
+use temporal_operator::api::services::Role;
 
 use super::cluster::{Cluster, Scene, VERSION, is_settled, manifest};
 use super::film::{Film, complete, written};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use temporal_operator::temporal::Role;
+use temporal_operator::api::services::Role;
 
 use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest, with_databases};
 use super::wait::since;

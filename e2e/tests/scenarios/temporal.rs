@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use e2e::command::Cmd;
 use serde_json::Value;
-use temporal_operator::temporal::{ClusterView, GrpcTemporal, Reach, Role, Target, Temporal as _};
+use temporal_operator::api::services::Role;
+use temporal_operator::temporal::{ClusterView, GrpcTemporal, Reach, Target, Temporal as _};
 
 use super::bed::{Bed, limited, output};
 use super::cluster::Cluster;
@@ -88,7 +89,7 @@ impl Cluster {
     pub async fn ring_is_pods(&self, role: Role, count: usize) {
         until(&format!("the ring of {role} on {self} is its {count} pods"), PATIENCE, async || {
             let ring: BTreeSet<String> = self.view().await?.members(role).map(|m| m.ip().to_string()).collect();
-            let pods: BTreeSet<String> = self.pods(role.as_str()).await.into_iter().map(|p| p.ip).collect();
+            let pods: BTreeSet<String> = self.pods(role.name()).await.into_iter().map(|p| p.ip).collect();
             let same = ring == pods && ring.len() == count;
             if same { Ok(()) } else { Err(format!("ring {ring:?}, pods {pods:?}")) }
         })

@@ -1,0 +1,80 @@
+//! Embedded Kubernetes types, which the CRD takes as any object: read strictly, so that no word is ignored.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Why a value is not of the type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOfType {
+    /// Where in the value, for example `containers[0].image`; empty for the value itself.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl NotOfType {
+    /// The path of the field below a base path.
+    #[must_use]
+    pub fn below(&self, base: &str) -> String {
+        if self.path.is_empty() || self.path.starts_with('[') {
+            format!("{base}{}", self.path)
+        } else {
+            format!("{base}.{}", self.path)
+        }
+    }
+}
+
+/// Reads a value as a Kubernetes type. A field that the type does not have is an error.
+pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, NotOfType> {
+    let typed: T = serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." { String::new() } else { path };
+        NotOfType { path, message: error.into_inner().to_string() }
+    })?;
+    let written =
+        serde_json::to_value(&typed).map_err(|error| NotOfType { path: String::new(), message: error.to_string() })?;
+    match lost(value, &written, "") {
+        Some(path) => {
+            let message = "this operator knows no such field (Kubernetes 1.33); correct or remove it".to_owned();
+            Err(NotOfType { path, message })
+        }
+        None => Ok(typed),
+    }
+}
+
+/// The first path of `value` that is not in `kept`.
+fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
+    match (value, kept) {
+        (Value::Object(all), Value::Object(kept)) => all.iter().filter(|(_, v)| !v.is_null()).find_map(|(key, v)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match kept.get(key) {
+                Some(k) => lost(v, k, &path),
+                None => Some(path),
+            }
+        }),
+        (Value::Array(all), Value::Array(kept)) => {
+            all.iter().zip(kept).enumerate().find_map(|(i, (v, k))| lost(v, k, &format!("{path}[{i}]")))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::PodSpec;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case(json!({"containers": [{"name": "a", "resources": {"limits": {"cpu": 1}}}], "volumes": [{"name": "v", "emptyDir": {}}]}), None)]
+    #[case(json!({"nodeSelector": null, "containers": []}), None)]
+    #[case(json!({"containers": [{"name": "a", "imge": "b"}]}), Some("containers[0].imge"))]
+    #[case(json!({"containers": {}}), Some("containers"))]
+    #[case(json!({"containers": [{"ports": [{"containerPort": "http"}]}]}), Some("containers[0].ports[0].containerPort"))]
+    fn strictly(#[case] value: Value, #[case] wrong: Option<&str>) {
+        let found = read::<PodSpec>(&value).err();
+        assert_eq!(found.as_ref().map(|e| e.path.as_str()), wrong, "{found:?}");
+    }
+}

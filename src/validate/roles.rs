@@ -1,0 +1,217 @@
+//! Rules and defaults of the roles.
+
+use super::cluster::ValidRole;
+use super::embedded;
+use super::overrides;
+use super::{Problems, ValidOverride};
+use crate::api::services::{ClientServiceSpec, Role, ServiceSpec, ServiceType, ServicesSpec};
+use k8s_openapi::api::core::v1::Container;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The container that no init container may be called.
+const SERVER_CONTAINER: &str = "service";
+
+/// The roles that are wanted.
+pub(super) fn read(
+    services: Option<&ServicesSpec>,
+    metrics: Option<i32>,
+    problems: &mut Problems,
+) -> BTreeMap<Role, ValidRole> {
+    let common = services.and_then(|s| s.overrides.as_ref());
+    let common = overrides::read("spec.services.overrides", common, problems);
+    let internal = services.and_then(|s| s.internal_frontend.as_ref());
+    let mut roles = BTreeMap::new();
+    for role in Role::ALL {
+        let service = match role {
+            Role::InternalFrontend => internal.map(|i| &i.service),
+            Role::Frontend => services.and_then(|s| s.frontend.as_ref()),
+            Role::History => services.and_then(|s| s.history.as_ref()),
+            Role::Matching => services.and_then(|s| s.matching.as_ref()),
+            Role::Worker => services.and_then(|s| s.worker.as_ref()),
+        };
+        // one that is switched off is checked all the same, as the API server does
+        let valid = read_role(role, service, metrics, common.as_ref(), problems);
+        if role != Role::InternalFrontend || internal.is_some_and(|i| i.enabled) {
+            roles.insert(role, valid);
+        }
+    }
+    roles
+}
+
+fn read_role(
+    role: Role,
+    service: Option<&ServiceSpec>,
+    metrics: Option<i32>,
+    common: Option<&ValidOverride>,
+    problems: &mut Problems,
+) -> ValidRole {
+    let path = format!("spec.services.{}", role.field());
+    let mut valid = ValidRole::default_of(role);
+    valid.overrides.extend(common.cloned());
+    if let Some(service) = service {
+        read_ports(&path, role, service, &mut valid, problems);
+        valid.replicas = service.replicas;
+        valid.resources.clone_from(&service.resources);
+        valid.overrides.extend(overrides::read(&format!("{path}.overrides"), service.overrides.as_ref(), problems));
+        valid.init_containers = init_containers(&path, service, problems);
+        let affinity = service.affinity.clone().map(Value::Object);
+        valid.affinity = affinity.and_then(|a| typed(&format!("{path}.affinity"), &a, problems));
+        valid.tolerations = list(&format!("{path}.tolerations"), service.tolerations.as_ref(), problems);
+        valid.topology_spread =
+            list(&format!("{path}.topologySpreadConstraints"), service.topology_spread_constraints.as_ref(), problems);
+        valid.priority_class.clone_from(&service.priority_class_name);
+        if let Some(client) = &service.service {
+            let field = format!("{path}.service");
+            problems.require(
+                role.http_port().is_some(),
+                &field,
+                "only frontends have a Service for clients; remove it",
+            );
+            check_service(&field, client, valid.http_port.is_some(), problems);
+            valid.service = client.clone();
+        }
+    }
+    check_role(&path, &valid, metrics, problems);
+    valid
+}
+
+fn read_ports(path: &str, role: Role, service: &ServiceSpec, valid: &mut ValidRole, problems: &mut Problems) {
+    valid.grpc_port = service.port.unwrap_or(valid.grpc_port);
+    valid.membership_port = service.membership_port.unwrap_or(valid.membership_port);
+    if role.http_port().is_some() {
+        // 0 is how the Go operator's manifests try to switch it off
+        valid.http_port = service.http_port.map_or(valid.http_port, |p| (p > 0).then_some(p));
+    } else if service.http_port.is_some_and(|p| p != 0) {
+        problems.add(format!("{path}.httpPort"), "only frontends have an HTTP port; remove it");
+    }
+}
+
+fn check_role(path: &str, valid: &ValidRole, metrics: Option<i32>, problems: &mut Problems) {
+    problems.require(
+        valid.replicas.is_none_or(|r| r >= 1),
+        &format!("{path}.replicas"),
+        "must be at least 1; delete the cluster to stop it",
+    );
+    let mut ports: Vec<i32> =
+        [Some(valid.grpc_port), Some(valid.membership_port), valid.http_port, metrics].into_iter().flatten().collect();
+    problems.require(ports.iter().all(|p| (1..=65535).contains(p)), path, "ports must be from 1 to 65535");
+    let count = ports.len();
+    ports.sort_unstable();
+    ports.dedup();
+    problems.require(
+        ports.len() == count,
+        path,
+        "port, membershipPort, httpPort and the metrics port must differ; change one of them",
+    );
+}
+
+fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
+    match embedded::read(value) {
+        Ok(typed) => Some(typed),
+        Err(error) => {
+            problems.add(error.below(path), error.message);
+            None
+        }
+    }
+}
+
+fn list<T: DeserializeOwned + Serialize>(path: &str, values: Option<&Vec<Value>>, problems: &mut Problems) -> Vec<T> {
+    let items = values.into_iter().flatten().enumerate();
+    items.filter_map(|(i, value)| typed(&format!("{path}[{i}]"), value, problems)).collect()
+}
+
+fn init_containers(path: &str, service: &ServiceSpec, problems: &mut Problems) -> Vec<Container> {
+    let path = format!("{path}.initContainers");
+    let containers: Vec<Container> = list(&path, service.init_containers.as_ref(), problems);
+    let mut names = BTreeSet::from([SERVER_CONTAINER]);
+    for (i, container) in containers.iter().enumerate() {
+        let image = container.image.as_deref().unwrap_or_default();
+        problems.require(
+            !container.name.is_empty() && !image.is_empty(),
+            &format!("{path}[{i}]"),
+            "name and image are required",
+        );
+        problems.require(
+            names.insert(&container.name),
+            &format!("{path}[{i}].name"),
+            "another container has this name; choose a different one",
+        );
+        problems.require(
+            container.restart_policy.as_deref().is_none_or(|p| p == "Always"),
+            &format!("{path}[{i}].restartPolicy"),
+            "must be Always (it then runs beside the server) or absent",
+        );
+    }
+    containers
+}
+
+fn check_service(path: &str, service: &ClientServiceSpec, http: bool, problems: &mut Problems) {
+    let type_ = service.type_.unwrap_or_default();
+    problems.require(
+        type_ == ServiceType::LoadBalancer
+            || (service.load_balancer_class.is_none() && service.load_balancer_source_ranges.is_none()),
+        path,
+        "loadBalancerClass and loadBalancerSourceRanges need type LoadBalancer; set it or remove them",
+    );
+    problems.require(
+        type_ != ServiceType::ClusterIp
+            || (service.external_traffic_policy.is_none()
+                && service.node_port.is_none()
+                && service.http_node_port.is_none()),
+        path,
+        "externalTrafficPolicy, nodePort and httpNodePort need type NodePort or LoadBalancer; set it or remove them",
+    );
+    problems.require(
+        service.node_port.is_none() || service.node_port != service.http_node_port,
+        path,
+        "nodePort and httpNodePort must differ",
+    );
+    for (name, port) in [("nodePort", service.node_port), ("httpNodePort", service.http_node_port)] {
+        problems.require(
+            port.is_none_or(|p| (1..=65535).contains(&p)),
+            &format!("{path}.{name}"),
+            "must be from 1 to 65535",
+        );
+    }
+    problems.require(
+        http || service.http_node_port.is_none(),
+        &format!("{path}.httpNodePort"),
+        "httpPort is 0; remove one of them",
+    );
+    for (i, range) in service.load_balancer_source_ranges.iter().flatten().enumerate() {
+        problems.require(
+            is_cidr(range),
+            &format!("{path}.loadBalancerSourceRanges[{i}]"),
+            "must be a CIDR such as 10.0.0.0/8",
+        );
+    }
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let longest = match address.parse() {
+        Ok(std::net::IpAddr::V4(_)) => 32,
+        Ok(std::net::IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    bits.parse::<u8>().is_ok_and(|b| b <= longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("10.0.0.0/8", true)]
+    #[case("fd00::/64", true)]
+    #[case("10.0.0.0", false)]
+    #[case("10.0.0.0/33", false)]
+    #[case("10.0.0/8", false)]
+    fn cidrs(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(is_cidr(text), expected);
+    }
+}
