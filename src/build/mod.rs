@@ -8,6 +8,7 @@ mod object;
 mod probes;
 mod security;
 pub mod server;
+mod store_tls;
 pub mod ui;
 
 pub use config::ServerConfig;

@@ -124,9 +124,12 @@ fn sentence(
 }
 
 fn missing_secret(cluster: &ValidCluster, name: &str) -> String {
-    let key = cluster.stores().into_iter().filter_map(|s| s.password.as_ref()).find(|p| p.secret == name);
-    let key = key.map_or("password", |k| k.key.as_str());
-    format!("Waits for the Secret {name:?} in namespace {:?}; create it with the key {key:?}.", cluster.namespace)
+    let mut keys: Vec<String> =
+        cluster.secret_keys().into_iter().filter(|k| k.secret == name).map(|k| format!("{:?}", k.key)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let (word, keys) = (if keys.len() == 1 { "key" } else { "keys" }, keys.join(", "));
+    format!("Waits for the Secret {name:?} in namespace {:?}; create it with the {word} {keys}.", cluster.namespace)
 }
 
 fn serving(cluster: &ValidCluster) -> String {
@@ -187,7 +190,7 @@ pub(super) fn waiting_reason(pod: &Pod) -> Option<String> {
         }
         let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
         let said = last.and_then(|t| t.message.as_deref()).or_else(|| waiting.and_then(|w| w.message.as_deref()));
-        let said = said.map(|m| conditions::shorten(m.trim(), 300)).unwrap_or_default();
+        let said = said.map(crate::plan::schema::reason_in).unwrap_or_default();
         return Some(format!("container {} of pod {name} is in {reason}: {said}", container.name));
     }
     None

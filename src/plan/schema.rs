@@ -222,9 +222,12 @@ fn pod_of<'a>(job: &Job, seen: &'a Observed) -> Option<&'a Pod> {
 /// `at create-database: <what the tool said last>`, as far as it is known.
 fn last_words(job: &Job, seen: &Observed) -> String {
     let status = pod_of(job, seen).and_then(|p| p.status.as_ref());
-    let containers = status
+    let mut containers: Vec<_> = status
         .into_iter()
-        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()));
+        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()))
+        .collect();
+    // a sidecar that was stopped when a step had failed is not the reason
+    containers.sort_by_key(|c| ![job::CREATE_STEP, job::SETUP_STEP, job::UPDATE_STEP].contains(&c.name.as_str()));
     for container in containers {
         let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
         if let Some(ended) = ended.filter(|e| e.exit_code != 0) {
@@ -241,7 +244,7 @@ const CONSEQUENCE: &str = "no usable database connection found";
 
 /// The tool logs console lines (`time LEVEL text {"error": …}`, coloured). The reason is the last error that is not
 /// the consequence of an earlier one; without any, the last line.
-fn reason_in(log: &str) -> String {
+pub(super) fn reason_in(log: &str) -> String {
     let plain = without_colours(log);
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());

@@ -5,10 +5,16 @@
 
 mod cluster;
 mod fields;
+mod job;
 mod observability;
+mod pools;
 mod store;
+mod tls;
 mod unsupported;
 pub mod version;
+
+pub use job::ValidJobPod;
+pub use tls::{ValidMigration, ValidTls};
 
 pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
 
