@@ -77,7 +77,7 @@ pub fn plan(
         retry_at: None,
     };
     let recorded = recorded.cloned().unwrap_or_default();
-    let tries = Tries { cluster, secrets, seen };
+    let tries = Tries { cluster, secrets, seen, now };
     // whatever it was made for: two Jobs at once would spoil the schema
     let busy = seen.jobs.iter().find(|job| tries.at_work(job));
     plan.keep.extend(busy.iter().map(|job| job.name_any()));
@@ -98,7 +98,7 @@ pub fn plan(
         if !done && plan.pending.is_none() {
             match busy {
                 Some(job) => {
-                    let message = running(store.kind.name(), job, seen);
+                    let message = running(store.kind.name(), job, seen, now);
                     plan.pending = Some(Pending { store: store.kind, failure: None, message });
                 }
                 None => tries.next(store, last, blocked, now, &mut plan),
@@ -133,6 +133,7 @@ struct Tries<'a> {
     cluster: &'a ValidCluster,
     secrets: &'a SecretVersions,
     seen: &'a Observed,
+    now: Timestamp,
 }
 
 impl<'a> Tries<'a> {
@@ -149,7 +150,8 @@ impl<'a> Tries<'a> {
 
     /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
     fn at_work(&self, job: &Job) -> bool {
-        let held_back = pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod).is_some());
+        let held_back =
+            pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod, self.now).is_some());
         let wanted = self
             .cluster
             .stores()
@@ -192,8 +194,8 @@ impl<'a> Tries<'a> {
 }
 
 /// What a Job that has not ended is doing; names what holds its pod back.
-fn running(store: &str, job: &Job, seen: &Observed) -> String {
-    match pod_of(job, seen).and_then(super::health::waiting_reason) {
+fn running(store: &str, job: &Job, seen: &Observed, now: Timestamp) -> String {
+    match pod_of(job, seen).and_then(|pod| super::health::waiting_reason(pod, now)) {
         Some(reason) => format!("The schema Job of the {store} store waits: {reason}."),
         None => format!("The schema Job of the {store} store is running."),
     }

@@ -40,6 +40,7 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
             path,
             "create-database, setup-schema and schema-script-runner are the Job's own containers; choose another name",
         );
+        problems.require(is_label(name), path, "a name is at most 63 small letters, digits and -; correct it");
         problems.require(names.insert(name), path, "two containers have the same name; rename one");
         problems.require(
             container.image.as_deref().is_some_and(|i| !i.is_empty()),
@@ -60,6 +61,13 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
         node_selector: scheduling.node_selector,
         priority_class_name: scheduling.priority_class_name,
     }
+}
+
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 /// A Kubernetes type out of a free-form value. A field that Kubernetes does not know is refused: left out, it might turn
