@@ -251,7 +251,17 @@ pub(super) fn reason_in(log: &str) -> String {
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
     let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    crate::api::conditions::shorten(cause.map_or_else(last_line, String::as_str), 300)
+    crate::api::conditions::shorten(innermost(cause.map_or_else(last_line, String::as_str)), 300)
+}
+
+/// A server that cannot be built says for what it was needed, function by function, each with `file.go:line): `; why comes
+/// last.
+fn innermost(error: &str) -> &str {
+    let places = error.match_indices(".go:").filter_map(|(at, _)| {
+        let after = error.get(at + 4..)?.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.strip_prefix("): ")
+    });
+    places.last().filter(|why| !why.is_empty()).unwrap_or(error)
 }
 
 /// The `error` of a log line's fields.
@@ -290,6 +300,8 @@ mod tests {
         assert_eq!(reason_in("first\n\n last \n"), "last");
         let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
         assert_eq!(reason_in(coloured), "no usable database connection found");
+        let built = "Unable to create server. Error: could not build arguments for function \"f\" (a.com/b@v1/c.go:307): received non-nil error (a.com/d.go:178): sql schema check failed: pq: no (more)";
+        assert_eq!(reason_in(built), "sql schema check failed: pq: no (more)");
         let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
         assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }

@@ -80,7 +80,7 @@ fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &
         }
         Ok(read) => {
             let known = serde_json::to_value(&read).unwrap_or_default();
-            if let Some(field) = unknown(value, &known, String::new()) {
+            if let Some(field) = unknown(value, &known, "") {
                 problems.add(format!("{path}{field}"), "no such field in Kubernetes; correct or remove it");
             }
             Some(read)
@@ -89,20 +89,20 @@ fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &
 }
 
 /// Path of the first field that was lost on reading.
-fn unknown(given: &Value, known: &Value, path: String) -> Option<String> {
+fn unknown(given: &Value, known: &Value, path: &str) -> Option<String> {
     match (given, known) {
         (Value::Object(given), Value::Object(known)) => {
             given.iter().filter(|(_, v)| !v.is_null()).find_map(|(key, value)| {
                 let path = format!("{path}.{key}");
                 match known.get(key) {
-                    Some(found) => unknown(value, found, path),
+                    Some(found) => unknown(value, found, &path),
                     None => Some(path),
                 }
             })
         }
         (Value::Array(given), Value::Array(known)) => {
             let both = given.iter().zip(known).enumerate();
-            both.into_iter().find_map(|(i, (given, known))| unknown(given, known, format!("{path}[{i}]")))
+            both.into_iter().find_map(|(i, (given, known))| unknown(given, known, &format!("{path}[{i}]")))
         }
         _ => None,
     }

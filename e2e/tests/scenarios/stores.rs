@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::READY;
 
-use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::cluster::{Cluster, Scene, VERSION, manifest, with_databases};
 use super::postgres::{Authority, Pair};
 use super::wait::{PATIENCE, since, until};
 
@@ -49,7 +49,8 @@ async fn stores_by_tls_with_each_plugin() {
     files(&scene, "tls-default", &stranger.pem, &password);
     files(&scene, "tls-visibility", &authority.pem, &authority.certificate("by_certificate", &[]));
 
-    let mut spec = manifest(VERSION);
+    // the users make their databases themselves
+    let mut spec = with_databases(VERSION, "secured");
     let stores = &mut spec["persistence"];
     stores["defaultStore"]["sql"]["user"] = json!("by_password");
     stores["defaultStore"]["passwordSecretRef"] = json!({"name": "store"});
@@ -157,7 +158,7 @@ async fn another_user_owns_the_schema() {
     let cluster = scene.cluster("main");
     let began = Instant::now();
     cluster.apply(&spec).await;
-    let said = says(&cluster, "permission denied").await;
+    let said = says(&cluster, "permission denied for table schema_version").await;
     let told = since(began);
     let began = Instant::now();
     let existing = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server;\

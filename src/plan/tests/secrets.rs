@@ -6,9 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A cluster that serves, with this change to both stores.
-fn serving(change: Value) -> World {
+fn serving(change: &Value) -> World {
     let mut world = World::new();
-    world.set_stores(&change);
+    world.set_stores(change);
     for (name, version) in [("s", "1"), ("tls", "1"), ("owner", "1")] {
         world.seen.secrets.insert(name.to_owned(), Some(version.to_owned()));
     }
@@ -79,7 +79,7 @@ fn tls() -> Value {
 
 #[test]
 fn a_changed_user_and_secret_together_roll_each_role_once() {
-    let mut world = serving(json!({}));
+    let mut world = serving(&json!({}));
     world.set_stores(&json!({"sql": {"user": "other"}}));
     world.seen.secrets.insert("s".to_owned(), Some("2".to_owned()));
     assert_eq!(world.rolled(), ORDER);
@@ -87,7 +87,7 @@ fn a_changed_user_and_secret_together_roll_each_role_once() {
 
 #[test]
 fn a_changed_tls_secret_rolls_the_roles_in_order() {
-    let mut world = serving(tls());
+    let mut world = serving(&tls());
     assert!(world.rolled().is_empty());
     world.seen.secrets.insert("tls".to_owned(), Some("2".to_owned()));
     assert_eq!(world.rolled(), ORDER);
@@ -95,14 +95,14 @@ fn a_changed_tls_secret_rolls_the_roles_in_order() {
 
 #[test]
 fn tls_switched_on_rolls_the_roles_in_order() {
-    let mut world = serving(json!({}));
+    let mut world = serving(&json!({}));
     world.set_stores(&tls());
     assert_eq!(world.rolled(), ORDER);
 }
 
 #[test]
 fn the_secret_of_the_migration_user_is_no_business_of_server_pods() {
-    let mut world = serving(json!({"migration": {"user": "owner", "passwordSecretRef": {"name": "owner"}}}));
+    let mut world = serving(&json!({"migration": {"user": "owner", "passwordSecretRef": {"name": "owner"}}}));
     world.seen.secrets.insert("owner".to_owned(), Some("2".to_owned()));
     assert!(world.rolled().is_empty());
 }
