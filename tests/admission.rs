@@ -8,7 +8,7 @@ use temporal_operator::api::TemporalCluster;
 use temporal_operator::validate;
 
 /// Bounds that only the schema checks, since nothing depends on them.
-const SCHEMA_ONLY: [&str; 10] = [
+const SCHEMA_ONLY: [&str; 13] = [
     "too many shards",
     "a name with a dot",
     "a name that begins with a digit",
@@ -19,6 +19,9 @@ const SCHEMA_ONLY: [&str; 10] = [
     "fewer than no connections",
     "a store name with a space",
     "dynamic config without values",
+    "no Google service account",
+    "a database that grants nothing",
+    "a priority without a name",
 ];
 
 #[test]

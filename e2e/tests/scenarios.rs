@@ -11,6 +11,7 @@ mod scenarios {
     pub mod bed;
     pub mod cluster;
     pub mod film;
+    pub mod postgres;
     pub mod temporal;
     pub mod wait;
 
@@ -21,7 +22,9 @@ mod scenarios {
     mod harm;
     mod idle;
     mod neighbours;
+    mod rendered;
     mod rollout;
     mod services;
+    mod stores;
     mod ui;
 }

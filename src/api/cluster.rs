@@ -1,11 +1,12 @@
 //! The kind `TemporalCluster`.
 
+use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
 use super::services::ServicesSpec;
 use super::status::TemporalClusterStatus;
 use super::ui::UiSpec;
-use super::unsupported::{Disabled, any_list, any_object};
+use super::unsupported::{Disabled, any_object};
 use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -39,7 +40,7 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.admintools) || !has(self.admintools.enabled) || !self.admintools.enabled", "spec.admintools: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
-#[x_kube(validation = ("!has(self.jobInitContainers)", "spec.jobInitContainers: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'setup-schema', 'schema-script-runner']))", "spec.jobInitContainers: create-database, setup-schema and schema-script-runner are the Job's own containers; choose another name"))]
 #[x_kube(validation = ("!has(self.rollout)", "spec.rollout: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.serverConfig)", "spec.serverConfig: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
@@ -90,10 +91,13 @@ pub struct TemporalClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub job_resources: Option<ResourceRequirements>,
-    /// Containers run before the schema tools. Not supported yet.
+    /// Containers that run before the schema tools, in this order; with `restartPolicy: Always` also beside them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_list")]
+    #[schemars(schema_with = "containers")]
     pub job_init_containers: Option<Vec<Value>>,
+    /// Where the schema Jobs' pods run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_scheduling: Option<JobSchedulingSpec>,
     /// Mutual TLS. Not supported yet.
     #[serde(default, rename = "mTLS", skip_serializing_if = "Option::is_none")]
     pub mtls: Option<MtlsSpec>,

@@ -5,11 +5,13 @@
 
 pub mod cluster;
 pub mod conditions;
+pub mod jobs;
 pub mod observability;
 pub mod overrides;
 pub mod persistence;
 pub mod services;
 pub mod status;
+pub mod store_tls;
 pub mod ui;
 pub mod unsupported;
 

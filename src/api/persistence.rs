@@ -1,8 +1,9 @@
 //! `spec.persistence`: where the cluster keeps its data.
 
-use super::unsupported::{Disabled, any_object};
+use super::store_tls::{StoreMigrationSpec, StoreTlsSpec};
+use super::unsupported::any_object;
 use kube::KubeSchema;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -13,6 +14,14 @@ use std::collections::BTreeMap;
 #[x_kube(validation = (
     "!has(self.defaultStore.sql) || !has(self.visibilityStore.sql) || self.defaultStore.sql.databaseName != self.visibilityStore.sql.databaseName || self.defaultStore.sql.connectAddr != self.visibilityStore.sql.connectAddr",
     "persistence.visibilityStore.sql.databaseName: must differ from the default store's database; the schema version of both would share one row. Name a second database"
+))]
+#[x_kube(validation = (
+    "(has(self.defaultStore.name) ? self.defaultStore.name : 'default').lowerAscii().replace('-', '_') != (has(self.visibilityStore.name) ? self.visibilityStore.name : 'visibility').lowerAscii().replace('-', '_')",
+    "persistence.visibilityStore.name: must differ from the default store's name in more than case, - and _, since environment variables are named after it; choose another name"
+))]
+#[x_kube(validation = (
+    "!has(self.defaultStore.sql) || !has(self.visibilityStore.sql) || !has(self.defaultStore.sql.gcpServiceAccount) || !has(self.visibilityStore.sql.gcpServiceAccount) || self.defaultStore.sql.gcpServiceAccount == self.visibilityStore.sql.gcpServiceAccount",
+    "persistence.visibilityStore.sql.gcpServiceAccount: must be the default store's, since a pod has one service account; grant one Google service account access to both"
 ))]
 #[x_kube(validation = ("!has(self.secondaryVisibilityStore)", "persistence.secondaryVisibilityStore: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.advancedVisibilityStore)", "persistence.advancedVisibilityStore: servers from 1.24 on have none; remove it and use visibilityStore"))]
@@ -41,8 +50,16 @@ pub struct PersistenceSpec {
     "sql: required; describe the store's PostgreSQL database"
 ))]
 #[x_kube(validation = (
-    "!has(self.tls) || !has(self.tls.enabled) || !self.tls.enabled",
-    "tls: not supported yet; remove it or set enabled: false"
+    "!has(self.tls) || !self.tls.enabled || !has(self.tls.serverName) || !has(self.sql) || self.sql.connectAddr.startsWith(self.tls.serverName + ':') || self.sql.connectAddr.startsWith('[' + self.tls.serverName + ']:')",
+    "tls.serverName: must be the host of sql.connectAddr, since PostgreSQL's drivers check that name and take no other; put the name into connectAddr, or remove it"
+))]
+#[x_kube(validation = (
+    "!has(self.tls) || !self.tls.enabled || !has(self.name) || self.name.matches('^[A-Za-z][A-Za-z0-9-]{0,48}$')",
+    "name: with tls at most 49 letters, digits and -, since volumes are named after it; choose another name"
+))]
+#[x_kube(validation = (
+    "!has(self.tls) || !self.tls.enabled || !has(self.sql) || !has(self.sql.connectAttributes) || !['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslinline'].exists(k, k in self.sql.connectAttributes)",
+    "sql.connectAttributes: sslmode, sslrootcert, sslcert, sslkey and sslinline would override tls; remove them"
 ))]
 pub struct DatastoreSpec {
     /// Key of the store in the server's config. Default `default` and `visibility`.
@@ -55,9 +72,12 @@ pub struct DatastoreSpec {
     /// The database exists already: do not create it. Its schema is set up and updated all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_create: Option<bool>,
-    /// TLS to the store. Not supported yet.
+    /// TLS to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<Disabled>,
+    pub tls: Option<StoreTlsSpec>,
+    /// Another database user for the schema Jobs, so that the servers' user need not own the tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<StoreMigrationSpec>,
     /// A SQL database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSpec>,
@@ -76,11 +96,11 @@ pub struct DatastoreSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyReference {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub name: String,
-    /// Key in the Secret. Default `password`.
+    /// Key in the Secret. Default: of a password `password`, of files `ca.pem`, `client.pem` and `client.key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: Option<String>,
 }
 
@@ -99,7 +119,10 @@ pub enum SqlPlugin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("self.pluginName != 'mysql' && self.pluginName != 'mysql8'", "sql.pluginName: MySQL is not supported yet; use postgres12 or postgres12_pgx"))]
-#[x_kube(validation = ("!has(self.gcpServiceAccount)", "sql.gcpServiceAccount: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.connectAttributes) || !['user', 'password', 'host', 'hostaddr', 'port', 'dbname', 'database', 'passfile', 'service', 'servicefile', 'sslpassword'].exists(k, k in self.connectAttributes)", "sql.connectAttributes: address, database, user and password have fields of their own; remove host, hostaddr, port, dbname, database, user, password, sslpassword, passfile, service and servicefile"))]
+#[x_kube(validation = ("!has(self.connectAttributes) || self.connectAttributes.all(k, k.size() <= 63 && k.matches('^[A-Za-z_][A-Za-z0-9_.]*$'))", "sql.connectAttributes: a key is the name of a connection parameter, at most 63 letters, digits, _ and . after a letter; correct it"))]
+#[x_kube(validation = ("!has(self.connectAttributes) || self.connectAttributes.all(k, self.connectAttributes[k].trim() == self.connectAttributes[k])", "sql.connectAttributes: a value may not begin or end with a space, since the server cuts it off; remove the space"))]
+#[x_kube(validation = ("!has(self.connectAttributes) || self.connectAttributes.all(k, self.connectAttributes[k].matches('^[^\\\\x00-\\\\x1f\\\\x7f]+$'))", "sql.connectAttributes: a value may neither be empty nor hold control characters, since connections would lose it; correct or remove it"))]
 pub struct SqlSpec {
     /// The server's SQL plugin.
     pub plugin_name: SqlPlugin,
@@ -122,7 +145,7 @@ pub struct SqlSpec {
     pub connect_protocol: Option<String>,
     /// Further connection parameters, given to the server and to the schema tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "attributes")]
     pub connect_attributes: Option<BTreeMap<String, String>>,
     /// Most open connections per pod. Default 20 (default store) and 10 (visibility store).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,7 +164,22 @@ pub struct SqlSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10000))]
     pub task_scan_partitions: Option<i32>,
-    /// Google service account for Cloud SQL. Not supported yet.
+    /// Connections that the database grants to the cluster, for the note in the status when pods may ask for more. Default
+    /// 100, PostgreSQL's own. With both stores on one server the smaller number counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100000))]
+    pub max_server_connections: Option<i32>,
+    /// Google service account of all generated ServiceAccounts (annotation `iam.gke.io/gcp-service-account`), for Cloud SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 255), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
     pub gcp_service_account: Option<String>,
+}
+
+/// At most 32 texts by name, for which CEL's rules stay cheap.
+fn attributes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 1024},
+    })
 }

@@ -4,9 +4,9 @@
 //! reads the config of its own revision. Dynamic config is one ConfigMap that changes in place and is mounted as a
 //! directory; pods take it up without a restart.
 
-use super::Object;
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
+use super::{Object, store_tls};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
@@ -26,8 +26,9 @@ pub const DYNAMIC_CONFIG_FILE: &str = "dynamic_config.yaml";
 /// Suffix of the dynamic config's ConfigMap.
 pub const DYNAMIC_CONFIG: &str = "dynamicconfig";
 
-/// Stands for an environment variable until the YAML is written; the server's template engine fills it in.
-const PLACEHOLDER: (&str, &str) = ("TEMPLATE_ENV_BEGIN_", "_TEMPLATE_ENV_END");
+/// In the tree `{ENV: NAME}` stands for an environment variable, which the server's template engine fills in. No map of a
+/// user's has this key and a text as its value.
+const ENV: &str = "{{env}}";
 
 /// The rendered server config of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +43,7 @@ impl ServerConfig {
     /// Renders the config. No secret is in it: passwords are references to environment variables.
     #[must_use]
     pub fn render(cluster: &ValidCluster) -> Self {
-        // a plain tree of strings, numbers and maps always becomes YAML
-        let yaml = serde_yaml::to_string(&tree(cluster)).unwrap_or_default();
-        let text = format!("# enable-template\n{}", fill_placeholders(&yaml));
+        let text = format!("# enable-template\n{}", template(tree(cluster)));
         Self { hash: hash_of(&text), text }
     }
 
@@ -68,14 +67,35 @@ impl ServerConfig {
     }
 }
 
-/// `{{` in a value would start a template action; written as an action that prints it. Then the placeholders become
-/// `{{ env … | quote }}`, which prints a quoted YAML string.
-fn fill_placeholders(yaml: &str) -> String {
-    yaml.replace("{{", "{{ \"{{\" }}").replace(PLACEHOLDER.0, "{{ env \"").replace(PLACEHOLDER.1, "\" | quote }}")
+/// The tree as a Go template in YAML. `{{` in a value would start a template action; it is written as an action that
+/// prints it. References to the environment become `{{ env … | quote }}`, which prints a quoted YAML string.
+fn template(mut tree: Value) -> String {
+    let plain = tree.to_string();
+    // a mark that is in no value, whatever users write
+    let mark = (0..).map(|n| format!("ENV{n}MARK")).find(|m| !plain.contains(m)).unwrap_or_default();
+    mark_environment(&mut tree, &mark);
+    // a plain tree of strings, numbers and maps always becomes YAML
+    let yaml = serde_yaml::to_string(&tree).unwrap_or_default().replace("{{", "{{ \"{{\" }}");
+    yaml.replace(&format!("{mark}("), "{{ env \"").replace(&format!("){mark}"), "\" | quote }}")
 }
 
+fn mark_environment(tree: &mut Value, mark: &str) {
+    match tree {
+        Value::Object(map) => {
+            if let (1, Some(name)) = (map.len(), map.get(ENV).and_then(Value::as_str)) {
+                *tree = Value::from(format!("{mark}({name}){mark}"));
+            } else {
+                map.values_mut().for_each(|v| mark_environment(v, mark));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|v| mark_environment(v, mark)),
+        _ => {}
+    }
+}
+
+/// A reference to an environment variable.
 fn env(name: &str) -> Value {
-    Value::from(format!("{}{name}{}", PLACEHOLDER.0, PLACEHOLDER.1))
+    json!({ENV: name})
 }
 
 /// Address of the frontend Service inside Kubernetes; independent of the cluster's domain.
@@ -138,6 +158,9 @@ fn sql(store: &ValidStore) -> Value {
     });
     if store.password.is_some() {
         tree["password"] = env(&store.password_env());
+    }
+    if let Some(tls) = store_tls::config(store) {
+        tree["tls"] = tls;
     }
     if !store.connect_attributes.is_empty() {
         tree["connectAttributes"] = json!(store.connect_attributes);
@@ -241,17 +264,4 @@ fn constraint_keys(constraints: &Constraints) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn braces_in_values_are_not_template_actions() {
-        assert_eq!(fill_placeholders("user: 'a{{b'"), "user: 'a{{ \"{{\" }}b'");
-    }
-
-    #[test]
-    fn a_password_is_a_quoted_environment_variable() {
-        let yaml = serde_yaml::to_string(&json!({"password": env("X")})).unwrap();
-        assert_eq!(fill_placeholders(&yaml), "password: {{ env \"X\" | quote }}\n");
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@
 use super::metadata::{SCHEMA_ACCOUNT, child_name, metadata, names, object_labels};
 use super::object::hash_of;
 use super::server::{from_secret, literal, pull_secrets};
-use super::{Object, SecretVersions, security};
+use super::{Object, SecretVersions, security, store_tls};
 use crate::api::{annotations, labels};
 use crate::validate::version::tools_for;
 use crate::validate::{ValidCluster, ValidStore};
@@ -22,12 +22,12 @@ pub const CREATE_STEP: &str = "create-database";
 /// Name of the container that sets the schema up.
 pub const SETUP_STEP: &str = "setup-schema";
 
-/// Name of the Job of a try: short, and different whenever its pod or the password it reads would be.
+/// Name of the Job of a try: short, and different whenever its pod or a Secret it reads would be.
 #[must_use]
 pub fn name(cluster: &ValidCluster, store: &ValidStore, secrets: &SecretVersions, attempt: u32) -> String {
     let pod = serde_json::to_string(&pod(cluster, store)).unwrap_or_default();
-    let secret = store.password.as_ref().and_then(|p| secrets.get(&p.secret));
-    let inputs = format!("{pod}\n{secret:?}\n{attempt}");
+    let read: Vec<_> = store.job_secrets().into_iter().map(|key| secrets.get(&key.secret)).collect();
+    let inputs = format!("{pod}\n{read:?}\n{attempt}");
     // 8 digits: the longest name then has just the 63 characters that a label takes
     let mut hash = hash_of(&inputs);
     hash.truncate(8);
@@ -66,7 +66,8 @@ pub fn schema(cluster: &ValidCluster, store: &ValidStore, secrets: &SecretVersio
 }
 
 fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
-    let mut before = Vec::new();
+    let users = &cluster.job_pod;
+    let mut before = users.init_containers.clone();
     if store.create {
         before.push(step(cluster, store, CREATE_STEP, &["create-database"]));
     }
@@ -79,10 +80,19 @@ fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
         enable_service_links: Some(false),
         image_pull_secrets: pull_secrets(cluster),
         security_context: Some(security::pod(1000)),
+        node_selector: users.node_selector.clone(),
+        affinity: users.affinity.clone(),
+        tolerations: users.tolerations.clone(),
+        priority_class_name: users.priority_class_name.clone(),
+        volumes: some(store_tls::volumes(store).collect()),
         init_containers: Some(before),
         containers: vec![step(cluster, store, UPDATE_STEP, &update)],
         ..PodSpec::default()
     }
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }
 
 fn step(cluster: &ValidCluster, store: &ValidStore, name: &str, arguments: &[&str]) -> Container {
@@ -95,6 +105,7 @@ fn step(cluster: &ValidCluster, store: &ValidStore, name: &str, arguments: &[&st
         env: Some(environment(store)),
         resources: cluster.job_resources.clone(),
         security_context: Some(security::container()),
+        volume_mounts: some(store_tls::mounts(store).collect()),
         // the tool's last words become the reason in the status
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         ..Container::default()
@@ -105,15 +116,19 @@ fn step(cluster: &ValidCluster, store: &ValidStore, name: &str, arguments: &[&st
 fn environment(store: &ValidStore) -> Vec<EnvVar> {
     let mut all = vec![
         literal("SQL_PLUGIN", store.plugin),
-        literal("SQL_HOST", &store.host),
+        // the tool puts a colon and the port after it
+        literal("SQL_HOST", &store.bracketed_host()),
         literal("SQL_PORT", &store.port.to_string()),
-        literal("SQL_USER", &store.user),
+        literal("SQL_USER", store.migration.as_ref().map_or(&store.user, |m| &m.user)),
         literal("SQL_DATABASE", &store.database),
     ];
-    all.extend(store.password.as_ref().map(|key| from_secret("SQL_PASSWORD", key)));
+    let password = store.migration.as_ref().map_or(store.password.as_ref(), |m| m.password.as_ref());
+    all.extend(password.map(|key| from_secret("SQL_PASSWORD", key)));
     if !store.connect_attributes.is_empty() {
-        let query: Vec<String> = store.connect_attributes.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        all.push(literal("SQL_CONNECT_ATTRIBUTES", &query.join("&")));
+        // escaped as the tool unescapes it; that also keeps Kubernetes from seeing its own $(…) in a value
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&store.connect_attributes).finish();
+        all.push(literal("SQL_CONNECT_ATTRIBUTES", &query));
     }
+    all.extend(store_tls::environment(store));
     all
 }

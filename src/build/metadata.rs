@@ -66,9 +66,14 @@ pub(super) fn schema_account(cluster: &ValidCluster) -> Object {
     account(cluster, SCHEMA_ACCOUNT, names::SCHEMA)
 }
 
+/// GKE's workload identity: pods with this account act as that Google service account.
+const GCP_SERVICE_ACCOUNT: &str = "iam.gke.io/gcp-service-account";
+
 fn account(cluster: &ValidCluster, suffix: &str, component: &str) -> Object {
+    let google = cluster.gcp_service_account.clone();
+    let annotations = google.map(|email| BTreeMap::from([(GCP_SERVICE_ACCOUNT.to_owned(), email)]));
     Object::ServiceAccount(Box::new(ServiceAccount {
-        metadata: metadata(cluster, suffix, component),
+        metadata: ObjectMeta { annotations, ..metadata(cluster, suffix, component) },
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     }))

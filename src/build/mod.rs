@@ -9,6 +9,7 @@ pub mod overrides;
 mod probes;
 mod security;
 pub mod server;
+mod store_tls;
 pub mod ui;
 
 pub use config::ServerConfig;

@@ -3,7 +3,7 @@
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
-use super::{Object, SecretVersions, ServerConfig, overrides, probes, security};
+use super::{Object, SecretVersions, ServerConfig, overrides, probes, security, store_tls};
 use crate::api::services::Role;
 use crate::api::{annotations, labels};
 use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole};
@@ -102,10 +102,7 @@ fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: 
             affinity: settings.affinity,
             tolerations: some(settings.tolerations),
             priority_class_name: settings.priority_class,
-            volumes: Some(vec![
-                config_volume("config", config.name(cluster)),
-                config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
-            ]),
+            volumes: Some(volumes(cluster, config)),
             ..PodSpec::default()
         }),
     }
@@ -142,7 +139,7 @@ pub(super) fn pull_secrets(cluster: &ValidCluster) -> Option<Vec<k8s_openapi::ap
 fn pod_annotations(cluster: &ValidCluster, secrets: &SecretVersions) -> Option<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     let read: Vec<String> = cluster
-        .secret_names()
+        .server_secret_names()
         .into_iter()
         .filter_map(|name| secrets.get(name).map(|version| format!("{name}={version}")))
         .collect();
@@ -155,6 +152,15 @@ fn pod_annotations(cluster: &ValidCluster, secrets: &SecretVersions) -> Option<B
         all.insert("prometheus.io/port".to_owned(), metrics.port.to_string());
     }
     (!all.is_empty()).then_some(all)
+}
+
+fn volumes(cluster: &ValidCluster, config: &ServerConfig) -> Vec<Volume> {
+    let mut all = vec![
+        config_volume("config", config.name(cluster)),
+        config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
+    ];
+    all.extend(cluster.stores().into_iter().flat_map(store_tls::volumes));
+    all
 }
 
 fn config_volume(volume: &str, config_map: String) -> Volume {
@@ -174,6 +180,8 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         read_only: Some(true),
         ..VolumeMount::default()
     };
+    let mut mounts = vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)];
+    mounts.extend(cluster.stores().into_iter().flat_map(store_tls::mounts));
     Container {
         name: CONTAINER.to_owned(),
         image: Some(format!("{}:{}", cluster.image, cluster.version)),
@@ -187,7 +195,9 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         startup_probe: Some(probes.startup),
         readiness_probe: Some(probes.readiness),
         liveness_probe: Some(probes.liveness),
-        volume_mounts: Some(vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)]),
+        volume_mounts: Some(mounts),
+        // why a server does not start: the status says it
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         ..Container::default()
     }
 }

@@ -98,21 +98,6 @@ fn unset_replicas_are_left_to_whoever_scales() {
 }
 
 #[test]
-fn hostile_values_stay_values() {
-    let attributes = json!({"search_path": "{{ env \"PATH\" }}", "application_name": "a: b # c\n- d"});
-    let cluster = valid(|m| m["spec"]["persistence"]["defaultStore"]["sql"]["connectAttributes"] = attributes.clone());
-    let text = ServerConfig::render(&cluster).text;
-    // what the server's template engine prints: its actions on literals, and a password for the environment
-    let printed = text
-        .replace("{{ \"{{\" }}", "{{")
-        .replace("{{ env \"TEMPORAL_DEFAULT_DATASTORE_PASSWORD\" | quote }}", "\"p\"");
-    let printed: String =
-        printed.lines().map(|l| if l.contains("| quote }}") { "" } else { l }).collect::<Vec<_>>().join("\n");
-    let tree: Value = serde_yaml::from_str(&printed).unwrap();
-    assert_eq!(tree.pointer("/persistence/datastores/default/sql/connectAttributes"), Some(&attributes));
-}
-
-#[test]
 fn the_password_is_nowhere_but_in_a_reference() {
     let job = body(
         &valid(|_| ()),
@@ -201,4 +186,110 @@ fn overrides_are_part_of_the_hash_that_rolls_a_role() {
     let label = json!({"labels": {"team": "a"}});
     assert_ne!(hash(json!({"spec": {"template": {"metadata": label}}})), hash(json!({})));
     assert_eq!(hash(json!({"metadata": label})), hash(json!({})), "labels of the Deployment itself roll nothing");
+}
+
+/// A sidecar before the Job's own steps, where the pod runs, TLS, and another user.
+fn with_everything_of_a_job() -> ValidCluster {
+    valid(|m| {
+        m["spec"]["jobInitContainers"] = json!([
+            {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always", "resources": {"limits": {"cpu": "1"}}},
+        ]);
+        m["spec"]["jobScheduling"] = json!({
+            "nodeSelector": {"a": "b"}, "tolerations": [{"key": "k", "operator": "Exists"}], "priorityClassName": "high",
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+        });
+        let store = &mut m["spec"]["persistence"]["visibilityStore"];
+        store["migration"] = json!({"user": "owner", "passwordSecretRef": {"name": "o", "key": "k"}});
+        store["tls"] = json!({
+            "enabled": true, "enableHostVerification": false, "caFileRef": {"name": "t", "key": "ca.crt"},
+            "certFileRef": {"name": "t"}, "keyFileRef": {"name": "t"},
+        });
+        store["sql"]["connectAttributes"] = json!({"application_name": "a&b=c $(SQL_USER) %41+"});
+        store["sql"]["connectAddr"] = json!("[fd00::1]:5432");
+    })
+}
+
+#[test]
+fn a_schema_job_begins_with_the_users_containers_and_runs_where_they_say() {
+    let cluster = with_everything_of_a_job();
+    let name = job::name(&cluster, &cluster.visibility_store, &SecretVersions::new(), 1);
+    let job = body(&cluster, Kind::Job, &name);
+    let pod = &job["spec"]["template"]["spec"];
+    let names: Vec<_> = pod["initContainers"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["proxy", "create-database", "setup-schema"]);
+    assert_eq!(pod["initContainers"][0]["restartPolicy"], "Always");
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+    assert_eq!(pod["nodeSelector"], json!({"a": "b"}));
+    assert_eq!(pod["tolerations"][0]["operator"], "Exists");
+    assert_eq!(pod["priorityClassName"], "high");
+    assert!(pod["affinity"]["nodeAffinity"].is_object());
+}
+
+#[test]
+fn the_tool_gets_tls_attributes_and_the_migration_user_by_environment() {
+    let cluster = with_everything_of_a_job();
+    let name = job::name(&cluster, &cluster.visibility_store, &SecretVersions::new(), 1);
+    let job = body(&cluster, Kind::Job, &name);
+    let pod = &job["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let env = |name: &str| {
+        let all = container["env"].as_array().unwrap();
+        all.iter().find(|e| e["name"] == name).cloned().unwrap_or_default()
+    };
+    assert_eq!(env("SQL_HOST")["value"], "[fd00::1]");
+    assert_eq!(env("SQL_USER")["value"], "owner");
+    assert_eq!(env("SQL_PASSWORD")["valueFrom"]["secretKeyRef"], json!({"name": "o", "key": "k"}));
+    assert_eq!(env("SQL_CONNECT_ATTRIBUTES")["value"], "application_name=a%26b%3Dc+%24%28SQL_USER%29+%2541%2B");
+    assert_eq!(env("SQL_TLS")["value"], "true");
+    assert_eq!(env("SQL_TLS_DISABLE_HOST_VERIFICATION")["value"], "true");
+    assert_eq!(env("SQL_TLS_CA_FILE")["value"], "/etc/tls/datastores/ca/visibility/ca.pem");
+    assert_eq!(env("SQL_TLS_KEY_FILE")["value"], "/etc/tls/datastores/key/visibility/client.key");
+    let volume = &pod["volumes"][0];
+    assert_eq!(volume["name"], "visibility-tls-ca-file");
+    assert_eq!(volume["secret"]["items"], json!([{"key": "ca.crt", "path": "ca.pem"}]));
+    assert_eq!(container["volumeMounts"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn server_pods_have_the_files_of_a_store_and_log_in_as_the_ordinary_user() {
+    let cluster = with_everything_of_a_job();
+    let pod = body(&cluster, Kind::Deployment, "c-history")["spec"]["template"]["spec"].clone();
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap().clone();
+    let paths: Vec<_> = mounts.iter().filter_map(|m| m["mountPath"].as_str()).filter(|p| p.contains("tls")).collect();
+    let directories = ["ca", "cert", "key"].map(|what| format!("/etc/tls/datastores/{what}/visibility"));
+    assert_eq!(paths, directories);
+    let text = ServerConfig::render(&cluster).text;
+    assert!(text.contains("keyFile: /etc/tls/datastores/key/visibility/client.key"), "{text}");
+    assert!(!text.contains("owner"), "{text}");
+}
+
+#[rstest]
+#[case(json!({}), Some("150 in all, more than PostgreSQL's default of 100"))]
+#[case(json!({"maxServerConnections": 150}), None)]
+#[case(json!({"maxServerConnections": 149}), Some("grants 149"))]
+#[case(json!({"connectAddr": "elsewhere:5432"}), None)]
+#[case(json!({"maxConns": 0}), Some("any number of connections"))]
+fn more_connections_than_the_database_grants_are_noted(#[case] sql: Value, #[case] words: Option<&str>) {
+    let cluster = valid(|m| {
+        for (key, value) in sql.as_object().unwrap() {
+            m["spec"]["persistence"]["defaultStore"]["sql"][key] = value.clone();
+        }
+    });
+    match words {
+        Some(words) => assert!(cluster.warnings.iter().any(|w| w.contains(words)), "{:?}", cluster.warnings),
+        None => assert!(cluster.warnings.is_empty(), "{:?}", cluster.warnings),
+    }
+}
+
+#[test]
+fn every_account_acts_as_the_google_service_account() {
+    let google = "temporal@project.iam.gserviceaccount.com";
+    let cluster = valid(|m| m["spec"]["persistence"]["visibilityStore"]["sql"]["gcpServiceAccount"] = json!(google));
+    let accounts: Vec<_> =
+        foundation(&cluster).unwrap().into_iter().filter(|o| o.kind() == Kind::ServiceAccount).collect();
+    assert_eq!(accounts.len(), 5);
+    for account in accounts {
+        let annotations = account.metadata().annotations.clone().unwrap();
+        assert_eq!(annotations["iam.gke.io/gcp-service-account"], google, "{}", account.key());
+    }
 }

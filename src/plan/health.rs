@@ -73,7 +73,7 @@ pub fn assess(
     now: Timestamp,
 ) -> Health {
     let membership = membership(cluster, rollout, seen);
-    let services = services(cluster, rollout, seen, &membership);
+    let services = services(cluster, rollout, seen, &membership, now);
     let was_ready = conditions::is_true(&old.conditions, conditions::READY);
     let proven = membership.truth == Truth::True || (was_ready && within_patience(old, now));
     // a change under way does not make a serving cluster unready: every role still answers
@@ -124,9 +124,12 @@ fn sentence(
 }
 
 fn missing_secret(cluster: &ValidCluster, name: &str) -> String {
-    let key = cluster.stores().into_iter().filter_map(|s| s.password.as_ref()).find(|p| p.secret == name);
-    let key = key.map_or("password", |k| k.key.as_str());
-    format!("Waits for the Secret {name:?} in namespace {:?}; create it with the key {key:?}.", cluster.namespace)
+    let mut keys: Vec<String> =
+        cluster.secret_keys().into_iter().filter(|k| k.secret == name).map(|k| format!("{:?}", k.key)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let (word, keys) = (if keys.len() == 1 { "key" } else { "keys" }, keys.join(", "));
+    format!("Waits for the Secret {name:?} in namespace {:?}; create it with the {word} {keys}.", cluster.namespace)
 }
 
 fn serving(cluster: &ValidCluster) -> String {
@@ -135,7 +138,13 @@ fn serving(cluster: &ValidCluster) -> String {
 }
 
 /// The first role that is not complete speaks for all.
-fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed, membership: &Verdict) -> Verdict {
+fn services(
+    cluster: &ValidCluster,
+    rollout: &Rollout,
+    seen: &Observed,
+    membership: &Verdict,
+    now: Timestamp,
+) -> Verdict {
     let rolling = rollout.roles.iter().find(|r| r.progress == Progress::Rolling);
     let Some(state) = rolling.or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete)) else {
         return Verdict::new(Truth::True, "RolesReady", "Every role runs the wanted pods.");
@@ -152,7 +161,7 @@ fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed, membersh
                 format!("The {role} role waits for its turn in the rollout.{why}"),
             )
         }
-        _ => match seen.pods_of(role.name()).find_map(waiting_reason) {
+        _ => match seen.pods_of(role.name()).find_map(|pod| waiting_reason(pod, now)) {
             Some(reason) => Verdict::new(
                 Truth::False,
                 "RoleNotReady",
@@ -168,7 +177,7 @@ fn services(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed, membersh
 }
 
 /// Why a pod does not get on, as Kubernetes says it; `None` when it just needs time.
-pub(super) fn waiting_reason(pod: &Pod) -> Option<String> {
+pub(super) fn waiting_reason(pod: &Pod, now: Timestamp) -> Option<String> {
     let status = pod.status.as_ref()?;
     let name = pod.name_any();
     let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
@@ -187,11 +196,19 @@ pub(super) fn waiting_reason(pod: &Pod) -> Option<String> {
         }
         let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
         let said = last.and_then(|t| t.message.as_deref()).or_else(|| waiting.and_then(|w| w.message.as_deref()));
-        let said = said.map(|m| conditions::shorten(m.trim(), 300)).unwrap_or_default();
+        let said = said.map(crate::plan::schema::reason_in).unwrap_or_default();
         return Some(format!("container {} of pod {name} is in {reason}: {said}", container.name));
     }
-    None
+    let idle =
+        status.conditions.iter().flatten().find(|c| c.type_ == "PodReadyToStartContainers" && c.status == "False");
+    let since = idle.filter(|_| status.phase.as_deref() == Some("Pending"))?.last_transition_time.as_ref()?.0;
+    (now.duration_since(since) > START).then(|| {
+        format!("pod {name} has not begun; its events say what is missing, such as a key of a Secret that is mounted")
+    })
 }
+
+/// Volumes and network of a pod are there within this time, unless something is missing.
+const START: SignedDuration = SignedDuration::from_secs(20);
 
 /// Whether Temporal's own view agrees with Kubernetes'.
 fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdict {

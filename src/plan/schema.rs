@@ -77,7 +77,7 @@ pub fn plan(
         retry_at: None,
     };
     let recorded = recorded.cloned().unwrap_or_default();
-    let tries = Tries { cluster, secrets, seen };
+    let tries = Tries { cluster, secrets, seen, now };
     // whatever it was made for: two Jobs at once would spoil the schema
     let busy = seen.jobs.iter().find(|job| tries.at_work(job));
     plan.keep.extend(busy.iter().map(|job| job.name_any()));
@@ -98,7 +98,7 @@ pub fn plan(
         if !done && plan.pending.is_none() {
             match busy {
                 Some(job) => {
-                    let message = running(store.kind.name(), job, seen);
+                    let message = running(store.kind.name(), job, seen, now);
                     plan.pending = Some(Pending { store: store.kind, failure: None, message });
                 }
                 None => tries.next(store, last, blocked, now, &mut plan),
@@ -133,6 +133,7 @@ struct Tries<'a> {
     cluster: &'a ValidCluster,
     secrets: &'a SecretVersions,
     seen: &'a Observed,
+    now: Timestamp,
 }
 
 impl<'a> Tries<'a> {
@@ -149,7 +150,8 @@ impl<'a> Tries<'a> {
 
     /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
     fn at_work(&self, job: &Job) -> bool {
-        let held_back = pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod).is_some());
+        let held_back =
+            pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod, self.now).is_some());
         let wanted = self
             .cluster
             .stores()
@@ -192,8 +194,8 @@ impl<'a> Tries<'a> {
 }
 
 /// What a Job that has not ended is doing; names what holds its pod back.
-fn running(store: &str, job: &Job, seen: &Observed) -> String {
-    match pod_of(job, seen).and_then(super::health::waiting_reason) {
+fn running(store: &str, job: &Job, seen: &Observed, now: Timestamp) -> String {
+    match pod_of(job, seen).and_then(|pod| super::health::waiting_reason(pod, now)) {
         Some(reason) => format!("The schema Job of the {store} store waits: {reason}."),
         None => format!("The schema Job of the {store} store is running."),
     }
@@ -222,9 +224,12 @@ fn pod_of<'a>(job: &Job, seen: &'a Observed) -> Option<&'a Pod> {
 /// `at create-database: <what the tool said last>`, as far as it is known.
 fn last_words(job: &Job, seen: &Observed) -> String {
     let status = pod_of(job, seen).and_then(|p| p.status.as_ref());
-    let containers = status
+    let mut containers: Vec<_> = status
         .into_iter()
-        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()));
+        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()))
+        .collect();
+    // a sidecar that was stopped when a step had failed is not the reason
+    containers.sort_by_key(|c| ![job::CREATE_STEP, job::SETUP_STEP, job::UPDATE_STEP].contains(&c.name.as_str()));
     for container in containers {
         let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
         if let Some(ended) = ended.filter(|e| e.exit_code != 0) {
@@ -241,12 +246,22 @@ const CONSEQUENCE: &str = "no usable database connection found";
 
 /// The tool logs console lines (`time LEVEL text {"error": …}`, coloured). The reason is the last error that is not
 /// the consequence of an earlier one; without any, the last line.
-fn reason_in(log: &str) -> String {
+pub(super) fn reason_in(log: &str) -> String {
     let plain = without_colours(log);
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
     let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    crate::api::conditions::shorten(cause.map_or_else(last_line, String::as_str), 300)
+    crate::api::conditions::shorten(innermost(cause.map_or_else(last_line, String::as_str)), 300)
+}
+
+/// A server that cannot be built says for what it was needed, function by function, each with `file.go:line): `; why comes
+/// last.
+fn innermost(error: &str) -> &str {
+    let places = error.match_indices(".go:").filter_map(|(at, _)| {
+        let after = error.get(at + 4..)?.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.strip_prefix("): ")
+    });
+    places.last().filter(|why| !why.is_empty()).unwrap_or(error)
 }
 
 /// The `error` of a log line's fields.
@@ -285,6 +300,8 @@ mod tests {
         assert_eq!(reason_in("first\n\n last \n"), "last");
         let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
         assert_eq!(reason_in(coloured), "no usable database connection found");
+        let built = "Unable to create server. Error: could not build arguments for function \"f\" (a.com/b@v1/c.go:307): received non-nil error (a.com/d.go:178): sql schema check failed: pq: no (more)";
+        assert_eq!(reason_in(built), "sql schema check failed: pq: no (more)");
         let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
         assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }

@@ -14,6 +14,8 @@ use rstest::rstest;
 use serde_json::json;
 use std::sync::Arc;
 
+mod secrets;
+
 /// A small world: a cluster, what is seen of it, its status and the time.
 struct World {
     resource: TemporalCluster,
@@ -30,7 +32,8 @@ impl World {
             "spec": {
                 "version": "1.31.2", "numHistoryShards": 64,
                 "persistence": {
-                    "defaultStore": {"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "a", "connectAddr": "db:5432"},
+                    "defaultStore": {"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "a", "connectAddr": "db:5432",
+                        "maxServerConnections": 300},
                         "passwordSecretRef": {"name": "s"}},
                     "visibilityStore": {"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "b", "connectAddr": "db:5432"},
                         "passwordSecretRef": {"name": "s"}},
@@ -155,16 +158,21 @@ impl World {
     /// A cluster that has been made and serves.
     fn serving() -> Self {
         let mut world = Self::new();
-        world.finish_job(StoreKind::Default, 1, "Complete");
-        world.finish_job(StoreKind::Visibility, 1, "Complete");
-        for role in world.roles() {
-            world.run_role(role);
-        }
-        world.see_temporal(1);
-        world.step();
-        world.step();
-        assert_eq!(world.status.phase, Some(Phase::Ready), "{:?}", world.status.message);
+        world.serve();
         world
+    }
+
+    /// Everything is made and serves.
+    fn serve(&mut self) {
+        self.finish_job(StoreKind::Default, 1, "Complete");
+        self.finish_job(StoreKind::Visibility, 1, "Complete");
+        for role in self.roles() {
+            self.run_role(role);
+        }
+        self.see_temporal(1);
+        self.step();
+        self.step();
+        assert_eq!(self.status.phase, Some(Phase::Ready), "{:?}", self.status.message);
     }
 
     fn message(&self) -> &str {

@@ -1,6 +1,8 @@
 //! The validated cluster: every default filled in, every rule checked.
 
 use super::ValidOverride;
+use super::job::ValidJobPod;
+use super::tls::{ValidMigration, ValidTls};
 use crate::api::observability::{ConstrainedValue, LogFormat, LogLevel};
 use crate::api::services::{ClientServiceSpec, Role};
 use crate::api::ui::ObjectMetadata;
@@ -53,6 +55,10 @@ pub struct ValidCluster {
     pub job_ttl_seconds: i32,
     /// Resources of the schema Jobs' containers.
     pub job_resources: Option<ResourceRequirements>,
+    /// What users add to the schema Jobs' pods.
+    pub job_pod: ValidJobPod,
+    /// Google service account of the generated ServiceAccounts.
+    pub gcp_service_account: Option<String>,
     /// What the user should know although it is carried out.
     pub warnings: Vec<String>,
 }
@@ -64,14 +70,22 @@ impl ValidCluster {
         [&self.default_store, &self.visibility_store]
     }
 
-    /// Names of the Secrets its pods read, each once.
+    /// Keys of Secrets its pods read, those of the schema Jobs included.
+    #[must_use]
+    pub fn secret_keys(&self) -> Vec<&SecretKey> {
+        self.stores().into_iter().flat_map(|s| s.server_secrets().into_iter().chain(s.job_secrets())).collect()
+    }
+
+    /// Names of the Secrets its pods read, those of the schema Jobs included; each once.
     #[must_use]
     pub fn secret_names(&self) -> Vec<&str> {
-        let mut names: Vec<_> =
-            self.stores().iter().filter_map(|s| s.password.as_ref()).map(|p| p.secret.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        each_once(self.secret_keys())
+    }
+
+    /// Names of the Secrets that server pods read, each once.
+    #[must_use]
+    pub fn server_secret_names(&self) -> Vec<&str> {
+        each_once(self.stores().into_iter().flat_map(ValidStore::server_secrets).collect())
     }
 
     /// Whether the cluster has a frontend for its own calls.
@@ -85,6 +99,13 @@ impl ValidCluster {
     pub fn role(&self, role: Role) -> ValidRole {
         self.roles.get(&role).cloned().unwrap_or_else(|| ValidRole::default_of(role))
     }
+}
+
+fn each_once(keys: Vec<&SecretKey>) -> Vec<&str> {
+    let mut names: Vec<_> = keys.into_iter().map(|k| k.secret.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// One role.
@@ -185,6 +206,12 @@ pub struct ValidStore {
     pub user: String,
     /// Where its password is, if it has one.
     pub password: Option<SecretKey>,
+    /// TLS, when wanted.
+    pub tls: Option<ValidTls>,
+    /// The schema Jobs' user, when it is another one.
+    pub migration: Option<ValidMigration>,
+    /// Connections that the database grants, if the spec says so.
+    pub max_server_connections: Option<i32>,
     /// Further connection parameters.
     pub connect_attributes: BTreeMap<String, String>,
     /// Most open connections per pod.
@@ -209,11 +236,30 @@ impl ValidStore {
     /// `host:port`, an IPv6 host in brackets.
     #[must_use]
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        format!("{}:{}", self.bracketed_host(), self.port)
+    }
+
+    /// The host, in brackets if it is an IPv6 address.
+    #[must_use]
+    pub fn bracketed_host(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
+    /// What server pods read of Secrets for it.
+    #[must_use]
+    pub fn server_secrets(&self) -> Vec<&SecretKey> {
+        self.password.iter().chain(self.tls_files()).collect()
+    }
+
+    /// What its schema Jobs read of Secrets.
+    #[must_use]
+    pub fn job_secrets(&self) -> Vec<&SecretKey> {
+        let password = self.migration.as_ref().map_or(self.password.as_ref(), |m| m.password.as_ref());
+        password.into_iter().chain(self.tls_files()).collect()
+    }
+
+    fn tls_files(&self) -> impl Iterator<Item = &SecretKey> {
+        self.tls.iter().flat_map(|t| [&t.ca, &t.cert, &t.key]).filter_map(Option::as_ref)
     }
 
     /// The environment variable that carries its password, named as the Go operator names it.

@@ -1,7 +1,7 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
-use super::cluster::{StoreKind, ValidCluster, ValidRole, ValidUi};
-use super::{Problems, observability, overrides, roles, store, version};
+use super::cluster::{StoreKind, ValidCluster, ValidRole, ValidStore, ValidUi};
+use super::{Problems, job, observability, overrides, pools, roles, store, version};
 use crate::api::TemporalCluster;
 use crate::api::services::Role;
 use crate::api::ui::UiSpec;
@@ -31,6 +31,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let metrics = observability::metrics(spec.metrics.as_ref(), problems);
     let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
     let dynamic_config_poll = observability::dynamic_config_poll(spec.dynamic_config.as_ref(), problems);
+    let job_pod = job::read(spec, problems);
     let (default_store, visibility_store, version) = (default_store?, visibility_store?, version?);
     let ui = spec.ui.as_ref().map(|ui| read_ui(ui, &version, problems));
     let ui = ui.filter(|_| spec.ui.as_ref().is_some_and(|ui| ui.enabled));
@@ -40,10 +41,11 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         "must differ from the default store's database; the schema version of both would share one row. Name a second database",
     );
     problems.require(
-        default_store.name != visibility_store.name,
+        default_store.password_env() != visibility_store.password_env(),
         "spec.persistence.visibilityStore.name",
-        "must differ from the default store's name",
+        "must differ from the default store's name in more than case, - and _, since environment variables are named after it; choose another name",
     );
+    let gcp_service_account = store::gcp_service_account(persistence, problems);
     Some(ValidCluster {
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
         owner: resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty()),
@@ -57,7 +59,9 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         dynamic_config: spec.dynamic_config.as_ref().map(|d| d.values.clone()).unwrap_or_default(),
         job_ttl_seconds: spec.job_ttl_seconds_after_finished.unwrap_or(300),
         job_resources: spec.job_resources.clone(),
-        warnings: warnings(&version, &roles, spec.num_history_shards),
+        job_pod,
+        gcp_service_account,
+        warnings: warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]),
         name,
         roles,
         default_store,
@@ -107,7 +111,12 @@ fn admin_tools_image(resource: &TemporalCluster) -> String {
     named.unwrap_or("temporalio/admin-tools").to_owned()
 }
 
-fn warnings(version: &Version, roles: &BTreeMap<Role, ValidRole>, shards: i32) -> Vec<String> {
+fn warnings(
+    version: &Version,
+    roles: &BTreeMap<Role, ValidRole>,
+    shards: i32,
+    stores: [&ValidStore; 2],
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(release) = version::Release::of(version).filter(|r| r.tested() != *version) {
         warnings.push(format!("server {version} is not tested with this operator; {} is", release.tested()));
@@ -119,5 +128,6 @@ fn warnings(version: &Version, roles: &BTreeMap<Role, ValidRole>, shards: i32) -
             history * 16
         ));
     }
+    warnings.extend(pools::warnings(roles, stores));
     warnings
 }

@@ -7,12 +7,18 @@ pub mod change;
 mod cluster;
 pub mod embedded;
 mod fields;
+mod job;
 mod observability;
 mod overrides;
+mod pools;
 mod roles;
 mod store;
+mod tls;
 mod unsupported;
 pub mod version;
+
+pub use job::ValidJobPod;
+pub use tls::{ValidMigration, ValidTls};
 
 pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
 pub use overrides::{ValidOverride, is_own_label};

@@ -1,8 +1,8 @@
 //! Rules and defaults of a store.
 
-use super::cluster::{SecretKey, StoreKind, ValidStore};
-use super::{Problems, observability};
-use crate::api::persistence::{DatastoreSpec, SqlPlugin, SqlSpec};
+use super::cluster::{StoreKind, ValidStore};
+use super::{Problems, observability, tls};
+use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
 
 /// Reads one store; `None` when it has no SQL database to speak of.
 pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidStore> {
@@ -15,10 +15,16 @@ pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: 
         return None;
     };
     check_names(path, sql, problems);
+    check_attributes(&format!("{path}.sql.connectAttributes"), sql, problems);
     let Some((host, port)) = split_address(&sql.connect_addr) else {
         problems.add(format!("{path}.sql.connectAddr"), "must be host:port, for example postgres.db.svc:5432");
         return None;
     };
+    let password = spec
+        .password_secret_ref
+        .as_ref()
+        .map(|r| tls::secret_key(&format!("{path}.passwordSecretRef"), r, "password", problems));
+    let tls = tls::read(path, spec, &host, problems);
     let max_conns = sql.max_conns.unwrap_or(match kind {
         StoreKind::Default => 20,
         StoreKind::Visibility => 10,
@@ -34,10 +40,10 @@ pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: 
         port,
         database: sql.database_name.clone(),
         user: sql.user.clone(),
-        password: spec
-            .password_secret_ref
-            .as_ref()
-            .map(|r| SecretKey { secret: r.name.clone(), key: r.key.clone().unwrap_or_else(|| "password".to_owned()) }),
+        password,
+        tls,
+        migration: tls::migration(path, spec, problems),
+        max_server_connections: sql.max_server_connections,
         connect_attributes: sql.connect_attributes.clone().unwrap_or_default(),
         max_conns,
         max_idle_conns: sql.max_idle_conns.unwrap_or(max_conns),
@@ -48,10 +54,8 @@ pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: 
 }
 
 fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
-    let unescaped =
-        "only letters, digits and . _ ~ - are taken, since the server puts it unescaped into the connection string";
-    problems.require(is_url_safe(&sql.user), &format!("{path}.sql.user"), unescaped);
-    problems.require(is_url_safe(&sql.database_name), &format!("{path}.sql.databaseName"), unescaped);
+    problems.require(is_url_safe(&sql.user), &format!("{path}.sql.user"), UNESCAPED);
+    problems.require(is_url_safe(&sql.database_name), &format!("{path}.sql.databaseName"), UNESCAPED);
     if let Some(lifetime) = &sql.max_conn_lifetime {
         problems.require(
             observability::go_duration(lifetime).is_some(),
@@ -63,7 +67,71 @@ fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
     problems.require(protocol == "tcp", &format!("{path}.sql.connectProtocol"), "only tcp is supported");
 }
 
-fn is_url_safe(text: &str) -> bool {
+/// The Google service account that both stores agree on.
+pub(super) fn gcp_service_account(spec: &PersistenceSpec, problems: &mut Problems) -> Option<String> {
+    let of = |store: &DatastoreSpec| store.sql.as_ref().and_then(|s| s.gcp_service_account.clone());
+    let (default, visibility) = (of(&spec.default_store), of(&spec.visibility_store));
+    let path = "spec.persistence.visibilityStore.sql.gcpServiceAccount";
+    problems.require(
+        default.is_none() || visibility.is_none() || default == visibility,
+        path,
+        "must be the default store's, since a pod has one service account; grant one Google service account access to both",
+    );
+    default.or(visibility)
+}
+
+/// Parameters that have a field of their own, or that bring a password or another address with them.
+const NOT_ATTRIBUTES: [&str; 11] = [
+    "user",
+    "password",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "database",
+    "passfile",
+    "service",
+    "servicefile",
+    "sslpassword",
+];
+
+/// Only what both drivers and the schema tool deliver as it was written.
+fn check_attributes(path: &str, sql: &SqlSpec, problems: &mut Problems) {
+    let attributes = sql.connect_attributes.clone().unwrap_or_default();
+    problems.require(attributes.len() <= 32, path, "at most 32 parameters");
+    problems.require(
+        !NOT_ATTRIBUTES.iter().any(|k| attributes.contains_key(*k)),
+        path,
+        "address, database, user and password have fields of their own; remove host, hostaddr, port, dbname, database, user, password, sslpassword, passfile, service and servicefile",
+    );
+    problems.require(
+        attributes.keys().all(|k| is_parameter(k)),
+        path,
+        "a key is the name of a connection parameter, at most 63 letters, digits, _ and . after a letter; correct it",
+    );
+    problems.require(
+        attributes.values().all(|v| v.trim() == v),
+        path,
+        "a value may not begin or end with a space, since the server cuts it off; remove the space",
+    );
+    problems.require(
+        attributes.values().all(|v| !v.is_empty() && !v.chars().any(|c| c.is_ascii_control())),
+        path,
+        "a value may neither be empty nor hold control characters, since connections would lose it; correct or remove it",
+    );
+}
+
+fn is_parameter(key: &str) -> bool {
+    key.len() <= 63
+        && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+}
+
+/// Why names have few characters (server 1.30–1.32, `postgresql/session/session.go`: `dsnFmt`).
+pub(super) const UNESCAPED: &str =
+    "only letters, digits and . _ ~ - are taken, since the server puts it unescaped into the connection string";
+
+pub(super) fn is_url_safe(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._~-".contains(c))
 }
 

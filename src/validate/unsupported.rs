@@ -20,7 +20,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     problems.require(!used(&spec.archival), "spec.archival", DISABLE);
     problems.require(!used(&spec.admintools), "spec.admintools", DISABLE);
     problems.require(spec.authorization.is_none(), "spec.authorization", REMOVE);
-    problems.require(spec.job_init_containers.is_none(), "spec.jobInitContainers", REMOVE);
     problems.require(spec.rollout.is_none(), "spec.rollout", REMOVE);
     problems.require(spec.server_config.is_none(), "spec.serverConfig", REMOVE);
     problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
@@ -75,8 +74,6 @@ fn check_store(path: &str, store: &DatastoreSpec, problems: &mut Problems) {
     let kind = "not supported yet; use sql with pluginName postgres12";
     problems.require(store.cassandra.is_none(), &format!("{path}.cassandra"), kind);
     problems.require(store.elasticsearch.is_none(), &format!("{path}.elasticsearch"), kind);
-    let tls = store.tls.as_ref().is_some_and(Disabled::is_used);
-    problems.require(!tls, &format!("{path}.tls"), DISABLE);
     if let Some(sql) = &store.sql {
         let mysql = matches!(sql.plugin_name, SqlPlugin::mysql | SqlPlugin::mysql8);
         problems.require(
@@ -84,6 +81,5 @@ fn check_store(path: &str, store: &DatastoreSpec, problems: &mut Problems) {
             &format!("{path}.sql.pluginName"),
             "MySQL is not supported yet; use postgres12 or postgres12_pgx",
         );
-        problems.require(sql.gcp_service_account.is_none(), &format!("{path}.sql.gcpServiceAccount"), REMOVE);
     }
 }

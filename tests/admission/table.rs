@@ -5,6 +5,9 @@
 
 use serde_json::{Value, json};
 
+#[path = "stores.rs"]
+mod stores;
+
 /// A change to the [`base`] manifest.
 pub struct Case {
     /// What it is about.
@@ -64,6 +67,7 @@ pub fn cases() -> Vec<Case> {
     let mut all = accepted();
     all.extend(general());
     all.extend(persistence());
+    all.extend(stores::cases());
     all.extend(services());
     all.extend(client_services());
     all.extend(overrides());
@@ -236,12 +240,6 @@ fn persistence() -> Vec<Case> {
             "a Secret without a name",
             default_store(json!({"passwordSecretRef": {"key": "k"}})),
             "passwordSecretRef.name: Required value",
-        ),
-        refused("TLS", default_store(json!({"tls": {"enabled": true}})), "tls: not supported yet"),
-        refused(
-            "Cloud SQL",
-            default_sql(json!({"gcpServiceAccount": "a@b"})),
-            "sql.gcpServiceAccount: not supported yet",
         ),
         refused(
             "a second visibility store",
@@ -493,11 +491,6 @@ fn not_yet() -> Vec<Case> {
             "authorization",
             json!({"authorization": {"authorizer": "default"}}),
             "spec.authorization: not supported yet",
-        ),
-        refused(
-            "job init containers",
-            json!({"jobInitContainers": [{"name": "a"}]}),
-            "spec.jobInitContainers: not supported yet",
         ),
         refused("rollout", json!({"rollout": {"paused": true}}), "spec.rollout: not supported yet"),
         refused("server config", json!({"serverConfig": {"global": {}}}), "spec.serverConfig: not supported yet"),
