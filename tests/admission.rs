@@ -8,7 +8,7 @@ use temporal_operator::api::TemporalCluster;
 use temporal_operator::validate;
 
 /// Bounds that only the schema checks, since nothing depends on them.
-const SCHEMA_ONLY: [&str; 10] = [
+const SCHEMA_ONLY: [&str; 12] = [
     "too many shards",
     "a name with a dot",
     "a name that begins with a digit",
@@ -19,6 +19,8 @@ const SCHEMA_ONLY: [&str; 10] = [
     "fewer than no connections",
     "a store name with a space",
     "dynamic config without values",
+    "a tools version with a space",
+    "a UI version with a colon",
 ];
 
 #[test]

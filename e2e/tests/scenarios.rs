@@ -21,6 +21,7 @@ mod scenarios {
     mod harm;
     mod idle;
     mod neighbours;
+    mod observed;
     mod rollout;
     mod ui;
 }

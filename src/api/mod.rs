@@ -3,10 +3,13 @@
 //! Types only. Defaults, cross-field rules and their messages live in [`crate::validate`]; the CEL rules beside the
 //! fields are the same rules, evaluated by the API server at `kubectl apply`.
 
+pub mod admintools;
 pub mod cluster;
 pub mod conditions;
+pub mod ingress;
 pub mod observability;
 pub mod persistence;
+pub mod server_config;
 pub mod services;
 pub mod status;
 pub mod ui;

@@ -43,7 +43,7 @@ impl ServerConfig {
     #[must_use]
     pub fn render(cluster: &ValidCluster) -> Self {
         // a plain tree of strings, numbers and maps always becomes YAML
-        let yaml = serde_yaml::to_string(&tree(cluster)).unwrap_or_default();
+        let yaml = serde_yaml::to_string(&merged(cluster)).unwrap_or_default();
         let text = format!("# enable-template\n{}", fill_placeholders(&yaml));
         Self { hash: hash_of(&text), text }
     }
@@ -84,6 +84,25 @@ pub fn frontend_address(cluster: &ValidCluster) -> String {
     format!("{}.{}.svc:{}", child_name(cluster, "frontend"), cluster.namespace, cluster.role(Role::Frontend).grpc_port)
 }
 
+/// The generated config with the user's own keys over it.
+fn merged(cluster: &ValidCluster) -> Value {
+    let mut tree = tree(cluster);
+    merge(&mut tree, &Value::Object(cluster.server_config.clone()));
+    tree
+}
+
+/// Maps are merged, everything else replaces.
+pub(super) fn merge(target: &mut Value, over: &Value) {
+    match (target, over) {
+        (Value::Object(target), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(target.entry(key.as_str()).or_insert(Value::Null), value);
+            }
+        }
+        (target, over) => *target = over.clone(),
+    }
+}
+
 fn tree(cluster: &ValidCluster) -> Value {
     let stores: Map<String, Value> =
         cluster.stores().into_iter().map(|s| (s.name.clone(), json!({"sql": sql(s)}))).collect();
@@ -111,6 +130,9 @@ fn tree(cluster: &ValidCluster) -> Value {
 fn log(cluster: &ValidCluster) -> Value {
     let log = &cluster.log;
     let mut tree = json!({"stdout": log.stdout, "level": log.level, "format": log.format});
+    if let Some(file) = &log.file {
+        tree["outputFile"] = json!(file);
+    }
     if log.development {
         tree["development"] = json!(true);
     }
@@ -223,10 +245,13 @@ fn constraint_keys(constraints: &Constraints) -> Map<String, Value> {
         ("taskqueuename", &constraints.task_queue_name),
         ("tasktype", &constraints.task_queue_type),
         ("historytasktype", &constraints.task_type),
+        ("destination", &constraints.destination),
+        ("chasmtasktype", &constraints.chasm_task_type),
     ];
     let mut keys: Map<String, Value> =
         texts.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k.to_owned(), json!(v)))).collect();
-    if let Some(shard) = constraints.shard_id {
+    // 0 is how the Go operator's manifests say none
+    if let Some(shard) = constraints.shard_id.filter(|s| *s > 0) {
         keys.insert("shardid".to_owned(), json!(shard));
     }
     keys
@@ -239,6 +264,13 @@ mod tests {
     #[test]
     fn braces_in_values_are_not_template_actions() {
         assert_eq!(fill_placeholders("user: 'a{{b'"), "user: 'a{{ \"{{\" }}b'");
+    }
+
+    #[test]
+    fn maps_are_merged_and_lists_replaced() {
+        let mut tree = json!({"a": {"b": 1, "c": [1, 2]}, "d": "x"});
+        merge(&mut tree, &json!({"a": {"c": [3], "e": {"f": true}}, "d": {"g": 1}}));
+        assert_eq!(tree, json!({"a": {"b": 1, "c": [3], "e": {"f": true}}, "d": {"g": 1}}));
     }
 
     #[test]

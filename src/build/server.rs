@@ -1,12 +1,13 @@
 //! The Deployments of the server's roles.
 
+use super::admintools::{empty_volume, writable_mount};
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
 use super::{Object, SecretVersions, ServerConfig, probes, security};
 use crate::api::services::Role;
 use crate::api::{annotations, labels};
-use crate::validate::{SecretKey, ValidCluster};
+use crate::validate::{SecretKey, ValidCluster, image_reference};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec,
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Container name that users' patches rely on; the Go operator's.
 const CONTAINER: &str = "service";
+/// Volume of the log file.
+const LOG: &str = "log";
 /// The server image's user.
 const USER: i64 = 1000;
 /// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
@@ -91,10 +94,7 @@ fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: 
             security_context: Some(security::pod(USER)),
             termination_grace_period_seconds: Some(GRACE_SECONDS),
             containers: vec![container(cluster, role)],
-            volumes: Some(vec![
-                config_volume("config", config.name(cluster)),
-                config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
-            ]),
+            volumes: Some(volumes(cluster, config)),
             ..PodSpec::default()
         }),
     }
@@ -122,6 +122,15 @@ fn pod_annotations(cluster: &ValidCluster, secrets: &SecretVersions) -> Option<B
     (!all.is_empty()).then_some(all)
 }
 
+fn volumes(cluster: &ValidCluster, config: &ServerConfig) -> Vec<Volume> {
+    let mut all = vec![
+        config_volume("config", config.name(cluster)),
+        config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
+    ];
+    all.extend(cluster.log.file.is_some().then(|| empty_volume(LOG)));
+    all
+}
+
 fn config_volume(volume: &str, config_map: String) -> Volume {
     Volume {
         name: volume.to_owned(),
@@ -139,9 +148,11 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         read_only: Some(true),
         ..VolumeMount::default()
     };
+    let mut mounts = vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)];
+    mounts.extend(cluster.log.directory().map(|dir| writable_mount(LOG, dir)));
     Container {
         name: CONTAINER.to_owned(),
-        image: Some(format!("{}:{}", cluster.image, cluster.version)),
+        image: Some(image_reference(&cluster.image, &cluster.version.to_string())),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // not the image's entrypoint, which derives addresses of its own; --allow-no-auth silences a warning
         command: Some(["temporal-server", "--allow-no-auth", "start"].map(str::to_owned).to_vec()),
@@ -152,7 +163,7 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         startup_probe: Some(probes.startup),
         readiness_probe: Some(probes.readiness),
         liveness_probe: Some(probes.liveness),
-        volume_mounts: Some(vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)]),
+        volume_mounts: Some(mounts),
         ..Container::default()
     }
 }

@@ -4,13 +4,22 @@
 //! object) and fills in every default. Each problem names the field and the remedy.
 
 mod cluster;
+mod dynamic_config;
 mod fields;
+mod images;
+mod ingress;
+mod log;
 mod observability;
+mod server_config;
 mod store;
 mod unsupported;
 pub mod version;
 
-pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use cluster::{SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use images::reference as image_reference;
+pub use ingress::ValidIngress;
+pub use log::ValidLog;
+pub use observability::ValidMonitors;
 
 use crate::api::TemporalCluster;
 use std::fmt;
