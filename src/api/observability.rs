@@ -108,7 +108,7 @@ fn boundaries_schema(_: &mut SchemaGenerator) -> Schema {
     "metrics.prometheus.listenAddress: must be host:port; better remove it and use listenPort"
 ))]
 #[x_kube(validation = (
-    "!has(self.listenAddress) || !has(self.listenPort) || self.listenAddress.endsWith(':' + string(self.listenPort))",
+    "!has(self.listenAddress) || !has(self.listenPort) || !self.listenAddress.matches(':[0-9]{1,5}$') || int(self.listenAddress.substring(self.listenAddress.lastIndexOf(':') + 1)) == self.listenPort",
     "metrics.prometheus.listenAddress: names another port than listenPort; remove it, listenPort is enough"
 ))]
 pub struct PrometheusSpec {

@@ -116,7 +116,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn said(minor: u64, spec: Value) -> (Vec<String>, Vec<String>) {
+    fn said(minor: u64, spec: &Value) -> (Vec<String>, Vec<String>) {
         let spec = serde_json::from_value(json!({"values": spec})).unwrap();
         let (mut problems, mut warnings) = (Problems::default(), Vec::new());
         read(Some(&spec), Some(&Version::new(1, minor, 0)), &mut problems, &mut warnings);
@@ -134,13 +134,13 @@ mod tests {
 
     #[test]
     fn keys_are_known_whatever_their_case() {
-        let (refused, warnings) = said(31, json!({"LIMIT.blobsize.error": [{"value": 1}]}));
+        let (refused, warnings) = said(31, &json!({"LIMIT.blobsize.error": [{"value": 1}]}));
         assert_eq!((refused, warnings), (Vec::new(), Vec::new()));
     }
 
     #[test]
     fn a_typing_error_is_told_with_what_was_meant() {
-        let (_, warnings) = said(31, json!({"limit.blobSise.error": [{"value": 1}], "zzz": [{"value": 1}]}));
+        let (_, warnings) = said(31, &json!({"limit.blobSise.error": [{"value": 1}], "zzz": [{"value": 1}]}));
         assert_eq!(
             warnings,
             [
@@ -161,7 +161,7 @@ mod tests {
     #[case(31, json!({"shardId": -1}), Some("must not be negative"))]
     #[case(31, json!({"nameSpace": "a"}), Some("constraints.nameSpace: unknown constraint"))]
     fn constraints_are_checked(#[case] minor: u64, #[case] constraints: Value, #[case] refusal: Option<&str>) {
-        let (refused, _) = said(minor, json!({"limit.blobSize.error": [{"value": 1, "constraints": constraints}]}));
+        let (refused, _) = said(minor, &json!({"limit.blobSize.error": [{"value": 1, "constraints": constraints}]}));
         match refusal {
             None => assert!(refused.is_empty(), "{refused:?}"),
             Some(words) => assert!(refused.len() == 1 && refused[0].contains(words), "{refused:?}"),

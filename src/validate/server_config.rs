@@ -108,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     /// What is refused and what is warned of.
-    fn said(config: Value) -> (Vec<String>, Vec<String>) {
+    fn said(config: &Value) -> (Vec<String>, Vec<String>) {
         let (mut problems, mut warnings) = (Problems::default(), Vec::new());
         read(config.as_object(), &mut problems, &mut warnings);
         (problems.0.into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect(), warnings)
@@ -124,7 +124,7 @@ mod tests {
     #[case(json!({"services": {"frontend": []}}), "spec.serverConfig.services.frontend: must be a map")]
     #[case(json!({"otel": {"exporters": null}}), "spec.serverConfig.otel: null has no meaning")]
     fn refused(#[case] config: Value, #[case] words: &str) {
-        let (refused, _) = said(config);
+        let (refused, _) = said(&config);
         assert!(refused.len() == 1 && refused[0].contains(words), "{refused:?}");
     }
 
@@ -134,12 +134,12 @@ mod tests {
     #[case(json!({"services": {"frontend": {"rpc": {"httpAdditionalForwardedHeaders": ["x-*"]}}}}))]
     #[case(json!({"clusterMetadata": {"enableGlobalNamespace": true}}))]
     fn taken(#[case] config: Value) {
-        assert_eq!(said(config), (Vec::new(), Vec::new()));
+        assert_eq!(said(&config), (Vec::new(), Vec::new()));
     }
 
     #[test]
     fn what_no_server_reads_is_told() {
-        let (refused, warnings) = said(json!({"otle": {}, "global": {"pprfo": {"port": 1}}}));
+        let (refused, warnings) = said(&json!({"otle": {}, "global": {"pprfo": {"port": 1}}}));
         assert!(refused.is_empty(), "{refused:?}");
         assert!(warnings[0].ends_with(": global.pprfo, otle"), "{warnings:?}");
     }
