@@ -74,6 +74,7 @@ impl Observer {
             replica_set_configs: self.replica_set_configs(cluster),
             secrets: self.secret_versions(cluster, settled).await?,
             temporal: self.ask_temporal(cluster, live, now).await,
+            monitors_served: self.stores.service_monitors_served.get(),
         })
     }
 

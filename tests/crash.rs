@@ -5,7 +5,7 @@
 mod fake_api;
 mod world;
 
-use fake_api::{Call, Cut};
+use fake_api::{Call, Cut, FakeApi};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use rstest::rstest;
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::services::{ServiceSpec, ServicesSpec};
+use temporal_operator::build::ServiceMonitor;
 use world::{CLUSTER, NAMESPACE, OPERATOR, World, manifest};
 
 /// A change a user makes.
@@ -211,4 +212,40 @@ async fn an_object_of_somebody_else_is_not_taken() {
     assert_eq!(still.spec.unwrap().ports.unwrap()[0].port, 1);
     world.api.delete::<Service>(NAMESPACE, "c-frontend");
     world.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_installed_later_is_taken_up_without_a_restart() {
+    let world = World::new();
+    let mut cluster = manifest();
+    let metrics = json!({"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": true}}}});
+    cluster.spec.metrics = serde_json::from_value(metrics).unwrap();
+    world.api.put(&cluster);
+    let _operator = world.operator();
+    world.settled().await;
+    world.says("Note: ServiceMonitors wait for the kind").await;
+    assert!(!world.state().keys().any(|k| k.contains("ServiceMonitor")));
+
+    world.api.register_crds(&[serde_json::from_value(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+        "spec": {
+            "group": "monitoring.coreos.com", "scope": "Namespaced",
+            "names": {"kind": "ServiceMonitor", "plural": "servicemonitors"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            }}}],
+        },
+    }))
+    .unwrap()]);
+    let there = |api: &FakeApi, name: &str| api.get::<ServiceMonitor>(NAMESPACE, name).is_some();
+    world.api.wait_until(|api| there(api, "c-frontend") && there(api, "c-worker")).await;
+    world.settled().await;
+    let message = world.cluster().status.unwrap().message.unwrap();
+    assert!(!message.contains("Note"), "{message}");
+
+    world.api.delete::<ServiceMonitor>(NAMESPACE, "c-history");
+    world.api.wait_until(|api| there(api, "c-history")).await;
+    world.change(|c| c.spec.metrics = None);
+    world.api.wait_until(|api| api.list::<ServiceMonitor>(None).is_empty()).await;
 }

@@ -22,6 +22,7 @@ mod scenarios {
     mod harm;
     mod idle;
     mod neighbours;
+    mod observed;
     mod rendered;
     mod rollout;
     mod services;

@@ -1,8 +1,10 @@
 //! The kind `TemporalCluster`.
 
+use super::admintools::AdminToolsSpec;
 use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
+use super::server_config;
 use super::services::ServicesSpec;
 use super::status::TemporalClusterStatus;
 use super::ui::UiSpec;
@@ -38,11 +40,9 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("has(self.clusterName) == has(oldSelf.clusterName) && (!has(self.clusterName) || self.clusterName == oldSelf.clusterName)", "spec.clusterName: cannot change; Temporal keeps it in the database. Put the old name back"))]
 #[x_kube(validation = ("!has(self.mTLS) || ((!has(self.mTLS.internode) || !has(self.mTLS.internode.enabled) || !self.mTLS.internode.enabled) && (!has(self.mTLS.frontend) || !has(self.mTLS.frontend.enabled) || !self.mTLS.frontend.enabled) && (!has(self.mTLS.provider) || self.mTLS.provider == 'cert-manager'))", "spec.mTLS: not supported yet; remove it or set internode.enabled and frontend.enabled to false"))]
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
-#[x_kube(validation = ("!has(self.admintools) || !has(self.admintools.enabled) || !self.admintools.enabled", "spec.admintools: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'setup-schema', 'schema-script-runner']))", "spec.jobInitContainers: create-database, setup-schema and schema-script-runner are the Job's own containers; choose another name"))]
 #[x_kube(validation = ("!has(self.rollout)", "spec.rollout: not supported yet; remove it"))]
-#[x_kube(validation = ("!has(self.serverConfig)", "spec.serverConfig: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
 pub struct TemporalClusterSpec {
     /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.
@@ -50,10 +50,18 @@ pub struct TemporalClusterSpec {
     #[schemars(length(max = 32))]
     #[x_kube(validation = ("self.matches('^v?1[.](30|31|32)([.][0-9]+)?$')", "spec.version: this operator runs Temporal servers 1.30, 1.31 and 1.32; write one of them, for example 1.31.2. Bring an older cluster to 1.30 with the tool that made it"))]
     pub version: Option<String>,
-    /// Image repository of the server. Default `temporalio/server`; the tag is the version.
+    /// Image repository of the server, without a tag: the tag is the version. Or an image by its digest
+    /// (`repository@sha256:…`), used as it is. Default `temporalio/server`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = ("self.contains('@') ? self.matches('@sha256:[0-9a-f]{64}$') : !self.matches(':[^/]*$')", "spec.image: write the repository without a tag, the tag is spec.version; or a whole digest, repository@sha256:…"))]
     pub image: Option<String>,
+    /// Registry, with a path if there is one, from which the default images are taken: `registry.corp:5000/mirror` makes
+    /// `registry.corp:5000/mirror/temporalio/server` and so on. Images that are named in full stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = ("self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]+)?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*$')", "spec.imageRegistry: must be a registry with or without a path, such as registry.corp:5000/mirror; without scheme and without a slash at the end"))]
+    pub image_registry: Option<String>,
     /// Secrets with which images are pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
@@ -101,9 +109,9 @@ pub struct TemporalClusterSpec {
     /// Mutual TLS. Not supported yet.
     #[serde(default, rename = "mTLS", skip_serializing_if = "Option::is_none")]
     pub mtls: Option<MtlsSpec>,
-    /// A pod with Temporal's tools. Not supported yet.
+    /// A pod with Temporal's tools, and the image of the schema Jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub admintools: Option<Disabled>,
+    pub admintools: Option<AdminToolsSpec>,
     /// Archival of closed workflows. Not supported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archival: Option<Disabled>,
@@ -115,9 +123,10 @@ pub struct TemporalClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub rollout: Option<Map<String, Value>>,
-    /// Free-form server config. Not supported yet.
+    /// Keys of the server's config file that this API has no field for, merged over the generated file: maps are merged,
+    /// everything else replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "server_config::schema")]
     pub server_config: Option<Map<String, Value>>,
     /// Namespaces whose resources may use this cluster. Not supported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,12 +3,15 @@
 //! Types only. Defaults, cross-field rules and their messages live in [`crate::validate`]; the CEL rules beside the
 //! fields are the same rules, evaluated by the API server at `kubectl apply`.
 
+pub mod admintools;
 pub mod cluster;
 pub mod conditions;
+pub mod ingress;
 pub mod jobs;
 pub mod observability;
 pub mod overrides;
 pub mod persistence;
+pub mod server_config;
 pub mod services;
 pub mod status;
 pub mod store_tls;

@@ -1,29 +1,29 @@
 //! `spec.ui`: the Web UI.
 
+use super::ingress::IngressSpec;
 use super::overrides::Overrides;
 use super::unsupported::any_object;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Temporal's Web UI, a Deployment and a Service `<cluster>-ui` on port 8080.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("!has(self.ingress)", "ui.ingress: not supported yet; remove it and make an Ingress to the Service <cluster>-ui"))]
 pub struct UiSpec {
     /// Whether to run it. Default false.
     #[serde(default)]
     pub enabled: bool,
     /// Image tag. Default: the UI tested with the server version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"))]
     pub version: Option<String>,
-    /// Image repository. Default `temporalio/ui`.
+    /// Image repository, without a tag, or an image by its digest. Default `temporalio/ui`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = ("self.contains('@') ? self.matches('@sha256:[0-9a-f]{64}$') : !self.matches(':[^/]*$')", "ui.image: write the repository without a tag, the tag is ui.version; or a whole digest, repository@sha256:…"))]
     pub image: Option<String>,
     /// Number of pods. When unset, 1 at creation, and left alone afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,10 +36,9 @@ pub struct UiSpec {
     /// Labels and annotations of its Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ObjectMetadata>,
-    /// An Ingress to it. Not supported yet.
+    /// An Ingress to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub ingress: Option<Map<String, Value>>,
+    pub ingress: Option<IngressSpec>,
     /// Changes to the generated Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Overrides>,

@@ -43,7 +43,8 @@ impl ServerConfig {
     /// Renders the config. No secret is in it: passwords are references to environment variables.
     #[must_use]
     pub fn render(cluster: &ValidCluster) -> Self {
-        let text = format!("# enable-template\n{}", template(tree(cluster)));
+        let text =
+            format!("# enable-template\n{}", template(tree(cluster), &Value::Object(cluster.server_config.clone())));
         Self { hash: hash_of(&text), text }
     }
 
@@ -68,12 +69,14 @@ impl ServerConfig {
 }
 
 /// The tree as a Go template in YAML. `{{` in a value would start a template action; it is written as an action that
-/// prints it. References to the environment become `{{ env … | quote }}`, which prints a quoted YAML string.
-fn template(mut tree: Value) -> String {
-    let plain = tree.to_string();
+/// prints it. References to the environment become `{{ env … | quote }}`, which prints a quoted YAML string. The user's own
+/// keys are laid over the tree when those references are marked, so that none can be smuggled in.
+fn template(mut tree: Value, over: &Value) -> String {
+    let plain = format!("{tree}{over}");
     // a mark that is in no value, whatever users write
     let mark = (0..).map(|n| format!("ENV{n}MARK")).find(|m| !plain.contains(m)).unwrap_or_default();
     mark_environment(&mut tree, &mark);
+    merge(&mut tree, over);
     // a plain tree of strings, numbers and maps always becomes YAML
     let yaml = serde_yaml::to_string(&tree).unwrap_or_default().replace("{{", "{{ \"{{\" }}");
     yaml.replace(&format!("{mark}("), "{{ env \"").replace(&format!("){mark}"), "\" | quote }}")
@@ -102,6 +105,18 @@ fn env(name: &str) -> Value {
 #[must_use]
 pub fn frontend_address(cluster: &ValidCluster) -> String {
     format!("{}.{}.svc:{}", child_name(cluster, "frontend"), cluster.namespace, cluster.role(Role::Frontend).grpc_port)
+}
+
+/// Maps are merged, everything else replaces.
+pub(super) fn merge(target: &mut Value, over: &Value) {
+    match (target, over) {
+        (Value::Object(target), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(target.entry(key.as_str()).or_insert(Value::Null), value);
+            }
+        }
+        (target, over) => *target = over.clone(),
+    }
 }
 
 fn tree(cluster: &ValidCluster) -> Value {
@@ -139,6 +154,9 @@ fn public_client(cluster: &ValidCluster) -> Value {
 fn log(cluster: &ValidCluster) -> Value {
     let log = &cluster.log;
     let mut tree = json!({"stdout": log.stdout, "level": log.level, "format": log.format});
+    if let Some(file) = &log.file {
+        tree["outputFile"] = json!(file);
+    }
     if log.development {
         tree["development"] = json!(true);
     }
@@ -254,10 +272,13 @@ fn constraint_keys(constraints: &Constraints) -> Map<String, Value> {
         ("taskqueuename", &constraints.task_queue_name),
         ("tasktype", &constraints.task_queue_type),
         ("historytasktype", &constraints.task_type),
+        ("destination", &constraints.destination),
+        ("chasmtasktype", &constraints.chasm_task_type),
     ];
     let mut keys: Map<String, Value> =
         texts.into_iter().filter_map(|(k, v)| v.as_ref().map(|v| (k.to_owned(), json!(v)))).collect();
-    if let Some(shard) = constraints.shard_id {
+    // 0 is how the Go operator's manifests say none
+    if let Some(shard) = constraints.shard_id.filter(|s| *s > 0) {
         keys.insert("shardid".to_owned(), json!(shard));
     }
     keys

@@ -9,7 +9,7 @@ use super::server::{from_secret, literal, pull_secrets};
 use super::{Object, SecretVersions, security, store_tls};
 use crate::api::{annotations, labels};
 use crate::validate::version::tools_for;
-use crate::validate::{ValidCluster, ValidStore};
+use crate::validate::{ValidCluster, ValidStore, image_reference};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -98,7 +98,7 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
 fn step(cluster: &ValidCluster, store: &ValidStore, name: &str, arguments: &[&str]) -> Container {
     Container {
         name: name.to_owned(),
-        image: Some(format!("{}:{}", cluster.admin_tools_image, tools_for(&cluster.version))),
+        image: Some(image_reference(&cluster.admin_tools_image, &tools_for(&cluster.version).to_string())),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(vec!["temporal-sql-tool".to_owned()]),
         args: Some(arguments.iter().map(|a| (*a).to_owned()).collect()),

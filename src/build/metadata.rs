@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub mod names {
     /// The Web UI.
     pub const UI: &str = "ui";
+    /// The pod with Temporal's tools.
+    pub const ADMIN_TOOLS: &str = "admintools";
     /// The schema Jobs.
     pub const SCHEMA: &str = "schema";
     /// Server config and what belongs to no role.

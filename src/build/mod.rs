@@ -1,8 +1,11 @@
 //! From a valid cluster to the Kubernetes objects it becomes. Pure: the same input makes the same bytes.
 
+mod admintools;
 pub mod config;
+mod ingress;
 pub mod job;
 mod metadata;
+mod monitor;
 pub mod network;
 mod object;
 pub mod overrides;
@@ -14,6 +17,7 @@ pub mod ui;
 
 pub use config::ServerConfig;
 pub use metadata::{child_name, names, selector};
+pub use monitor::ServiceMonitor;
 pub use object::{Kind, Object, ObjectKey};
 
 use crate::validate::{Invalid, ValidCluster};
@@ -22,7 +26,8 @@ use std::collections::BTreeMap;
 /// The metadata versions (`resourceVersion`) of the Secrets that the pods read, by Secret name.
 pub type SecretVersions = BTreeMap<String, String>;
 
-/// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, the Web UI.
+/// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, the Web UI, the tools,
+/// ServiceMonitors.
 ///
 /// # Errors
 /// When overrides do not fit the generated Deployment.
@@ -42,6 +47,13 @@ pub fn foundation(cluster: &ValidCluster) -> Result<Vec<Object>, Invalid> {
     if let Some(ui) = &cluster.ui {
         objects.push(ui::service(cluster, ui));
         objects.push(ui::deployment(cluster, ui)?);
+        objects.extend(ui.ingress.as_ref().map(|i| ingress::ui(cluster, i)));
+    }
+    if let Some(tools) = &cluster.admin_tools {
+        objects.push(admintools::deployment(cluster, tools)?);
+    }
+    if let Some(monitors) = cluster.metrics.as_ref().and_then(|m| m.monitors.as_ref()) {
+        objects.extend(cluster.roles.keys().map(|role| monitor::of_role(cluster, *role, monitors)));
     }
     Ok(objects)
 }

@@ -1,9 +1,11 @@
 //! A desired object of any kind, and the order in which kinds are applied.
 
+use super::monitor::ServiceMonitor;
 use crate::api::annotations;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::ApiResource;
@@ -11,7 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The kinds the operator makes, in the order they are applied: what pods need comes before pods.
+/// The kinds the operator makes, in the order they are applied: what pods need comes before pods, and what only
+/// leads to them after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -21,12 +24,22 @@ pub enum Kind {
     PodDisruptionBudget,
     Job,
     Deployment,
+    Ingress,
+    ServiceMonitor,
 }
 
 impl Kind {
     /// Every kind, in the order of application.
-    pub const ALL: [Self; 6] =
-        [Self::ServiceAccount, Self::ConfigMap, Self::Service, Self::PodDisruptionBudget, Self::Job, Self::Deployment];
+    pub const ALL: [Self; 8] = [
+        Self::ServiceAccount,
+        Self::ConfigMap,
+        Self::Service,
+        Self::PodDisruptionBudget,
+        Self::Job,
+        Self::Deployment,
+        Self::Ingress,
+        Self::ServiceMonitor,
+    ];
 
     /// How the API server knows it.
     #[must_use]
@@ -38,6 +51,8 @@ impl Kind {
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
             Self::Job => ApiResource::erase::<Job>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::Ingress => ApiResource::erase::<Ingress>(&()),
+            Self::ServiceMonitor => ApiResource::erase::<ServiceMonitor>(&()),
         }
     }
 }
@@ -67,6 +82,8 @@ pub enum Object {
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     Job(Box<Job>),
     Deployment(Box<Deployment>),
+    Ingress(Box<Ingress>),
+    ServiceMonitor(Box<ServiceMonitor>),
 }
 
 impl Object {
@@ -80,6 +97,8 @@ impl Object {
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::Job(_) => Kind::Job,
             Self::Deployment(_) => Kind::Deployment,
+            Self::Ingress(_) => Kind::Ingress,
+            Self::ServiceMonitor(_) => Kind::ServiceMonitor,
         }
     }
 
@@ -93,6 +112,8 @@ impl Object {
             Self::PodDisruptionBudget(o) => &o.metadata,
             Self::Job(o) => &o.metadata,
             Self::Deployment(o) => &o.metadata,
+            Self::Ingress(o) => &o.metadata,
+            Self::ServiceMonitor(o) => &o.metadata,
         }
     }
 
@@ -114,6 +135,8 @@ impl Object {
             Self::PodDisruptionBudget(o) => to_value(o),
             Self::Job(o) => to_value(o),
             Self::Deployment(o) => to_value(o),
+            Self::Ingress(o) => to_value(o),
+            Self::ServiceMonitor(o) => to_value(o),
         }?;
         let hash = hash_of(&body.to_string());
         body["metadata"]["annotations"][annotations::APPLIED_HASH] = Value::from(hash.clone());

@@ -1,12 +1,13 @@
 //! The Deployments of the server's roles.
 
+use super::admintools::{empty_volume, writable_mount};
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
 use super::{Object, SecretVersions, ServerConfig, overrides, probes, security, store_tls};
 use crate::api::services::Role;
 use crate::api::{annotations, labels};
-use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole};
+use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole, image_reference};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec,
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// Container name that users' patches rely on; the Go operator's.
 const CONTAINER: &str = "service";
+/// Volume of the log file.
+const LOG: &str = "log";
 /// The server image's user.
 const USER: i64 = 1000;
 /// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
@@ -160,6 +163,7 @@ fn volumes(cluster: &ValidCluster, config: &ServerConfig) -> Vec<Volume> {
         config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
     ];
     all.extend(cluster.stores().into_iter().flat_map(store_tls::volumes));
+    all.extend(cluster.log.file.is_some().then(|| empty_volume(LOG)));
     all
 }
 
@@ -182,9 +186,10 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
     };
     let mut mounts = vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)];
     mounts.extend(cluster.stores().into_iter().flat_map(store_tls::mounts));
+    mounts.extend(cluster.log.directory().map(|dir| writable_mount(LOG, dir)));
     Container {
         name: CONTAINER.to_owned(),
-        image: Some(format!("{}:{}", cluster.image, cluster.version)),
+        image: Some(image_reference(&cluster.image, &cluster.version.to_string())),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // not the image's entrypoint, which derives addresses of its own; --allow-no-auth silences a warning
         command: Some(["temporal-server", "--allow-no-auth", "start"].map(str::to_owned).to_vec()),

@@ -78,14 +78,16 @@ fn container(cluster: &ValidCluster, ui: &ValidUi) -> Container {
         }),
         ..Probe::default()
     };
+    let mut env =
+        vec![literal("TEMPORAL_ADDRESS", &frontend_address(cluster)), literal("TEMPORAL_UI_PORT", &PORT.to_string())];
+    // the UI takes this path off requests and puts it before its links
+    let path = ui.ingress.as_ref().and_then(|i| i.public_path());
+    env.extend(path.map(|path| literal("TEMPORAL_UI_PUBLIC_PATH", path)));
     Container {
         name: names::UI.to_owned(),
         image: Some(ui.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        env: Some(vec![
-            literal("TEMPORAL_ADDRESS", &frontend_address(cluster)),
-            literal("TEMPORAL_UI_PORT", &PORT.to_string()),
-        ]),
+        env: Some(env),
         ports: Some(vec![container_port("http", PORT)]),
         resources: ui.resources.clone(),
         security_context: Some(security::container()),

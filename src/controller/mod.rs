@@ -68,6 +68,8 @@ impl Ctx {
             stores.services.wait_until_ready(),
             stores.service_accounts.wait_until_ready(),
             stores.disruption_budgets.wait_until_ready(),
+            stores.ingresses.wait_until_ready(),
+            stores.service_monitors.wait_until_ready(),
         );
     }
 
@@ -106,8 +108,17 @@ pub async fn run(
         leadership,
         metrics,
     });
-    let Streams { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets } =
-        streams;
+    let Streams {
+        deployments,
+        jobs,
+        replica_sets,
+        config_maps,
+        services,
+        service_accounts,
+        disruption_budgets,
+        ingresses,
+        service_monitors,
+    } = streams;
     let shutdown = shutdown.shared();
     Controller::new(scope::<TemporalCluster>(&client, settings.namespace.as_deref()), watcher::Config::default())
         .with_config(Config::default().concurrency(settings.concurrency).debounce(DEBOUNCE))
@@ -117,6 +128,8 @@ pub async fn run(
         .owns_stream(services)
         .owns_stream(service_accounts)
         .owns_stream(disruption_budgets)
+        .owns_stream(ingresses)
+        .owns_stream(service_monitors)
         .watches_stream(replica_sets, |set| cluster_of(&set))
         .graceful_shutdown_on(shutdown)
         .run(cluster::reconcile, cluster::on_error, Arc::clone(&ctx))

@@ -40,6 +40,8 @@ pub struct Blockers<'a> {
     pub missing_secrets: &'a [&'a str],
     /// The first object that has not been sent as it is wanted now.
     pub unsent: Option<&'a ObjectKey>,
+    /// What stands in nobody's way and is to be said all the same.
+    pub notes: &'a [String],
 }
 
 /// The verdicts on a cluster.
@@ -119,7 +121,7 @@ fn sentence(
     } else if membership.truth != Truth::True {
         (membership.reason, membership.message.clone())
     } else {
-        (SERVING, serving(cluster))
+        (SERVING, serving(cluster, blockers.notes))
     }
 }
 
@@ -132,8 +134,8 @@ fn missing_secret(cluster: &ValidCluster, name: &str) -> String {
     format!("Waits for the Secret {name:?} in namespace {:?}; create it with the {word} {keys}.", cluster.namespace)
 }
 
-fn serving(cluster: &ValidCluster) -> String {
-    let notes = cluster.warnings.iter().fold(String::new(), |all, w| format!("{all} Note: {w}."));
+fn serving(cluster: &ValidCluster, notes: &[String]) -> String {
+    let notes = cluster.warnings.iter().chain(notes).fold(String::new(), |all, w| format!("{all} Note: {w}."));
     format!("Temporal {} serves with {} history shards.{notes}", cluster.version, cluster.history_shards)
 }
 

@@ -56,9 +56,10 @@ pub fn cluster(
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
+    let notes = leave_out_unserved(&mut objects, seen);
 
     let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
-    let blockers = Blockers { missing_secrets: &missing, unsent: unsent.as_ref() };
+    let blockers = Blockers { missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
@@ -66,6 +67,14 @@ pub fn cluster(
         status: status::report(valid, generation, old, &schema, &rollout, &health, now),
         objects,
     })
+}
+
+/// Takes out objects of a kind that is not installed; what to say of it.
+fn leave_out_unserved(objects: &mut Vec<Object>, seen: &Observed) -> Vec<String> {
+    let before = objects.len();
+    objects.retain(|o| o.kind() != Kind::ServiceMonitor || seen.monitors_served);
+    let note = "ServiceMonitors wait for the kind ServiceMonitor (monitoring.coreos.com/v1) of Prometheus Operator, which is not installed";
+    if objects.len() < before { vec![note.to_owned()] } else { Vec::new() }
 }
 
 fn secret_versions(seen: &Observed) -> SecretVersions {

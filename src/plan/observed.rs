@@ -30,6 +30,8 @@ pub struct Observed {
     pub secrets: BTreeMap<String, Option<String>>,
     /// What Temporal itself says.
     pub temporal: TemporalView,
+    /// Whether the API server has the kind ServiceMonitor.
+    pub monitors_served: bool,
 }
 
 /// An object of the cluster.

@@ -625,3 +625,19 @@ fn a_patch_that_does_not_fit_refuses_the_manifest() {
     assert_eq!(world.condition(STALLED), ("True", "InvalidSpec"));
     assert!(world.message().contains("/spec/nowhere"), "{}", world.message());
 }
+
+#[test]
+fn monitors_wait_for_their_kind_and_hold_nothing_up() {
+    let mut world = World::new();
+    let monitors = json!({"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": true}}}});
+    world.resource.spec.metrics = serde_json::from_value(monitors).unwrap();
+    let made = |plan: &Plan| plan.objects.iter().filter(|o| o.kind() == Kind::ServiceMonitor).count();
+    assert_eq!(made(&world.step()), 0);
+    let mut objects = build::foundation(&world.valid()).unwrap();
+    assert!(leave_out_unserved(&mut objects, &world.seen)[0].contains("which is not installed"));
+    world.seen.monitors_served = true;
+    assert_eq!(made(&world.step()), 4);
+    world.resource.spec.metrics = None;
+    let pruned = world.step().prune;
+    assert_eq!(pruned.iter().filter(|k| k.kind == Kind::ServiceMonitor).count(), 4, "{pruned:?}");
+}

@@ -1,9 +1,12 @@
 //! The validated cluster: every default filled in, every rule checked.
 
 use super::ValidOverride;
+use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
+use super::log::ValidLog;
+use super::observability::ValidMonitors;
 use super::tls::{ValidMigration, ValidTls};
-use crate::api::observability::{ConstrainedValue, LogFormat, LogLevel};
+use crate::api::observability::ConstrainedValue;
 use crate::api::services::{ClientServiceSpec, Role};
 use crate::api::ui::ObjectMetadata;
 use k8s_openapi::api::core::v1::{
@@ -11,6 +14,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use semver::Version;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,9 +31,9 @@ pub struct ValidCluster {
     pub temporal_name: String,
     /// Server version wanted.
     pub version: Version,
-    /// Image repository of the server.
+    /// Image of the server: repository, whose tag is the version, or digest.
     pub image: String,
-    /// Image repository of the schema tools; the tag is the tools' version.
+    /// Image of the schema tools: repository, whose tag is the tools' version, or digest.
     pub admin_tools_image: String,
     /// Secrets with which images are pulled.
     pub image_pull_secrets: Vec<LocalObjectReference>,
@@ -43,6 +47,8 @@ pub struct ValidCluster {
     pub visibility_store: ValidStore,
     /// The Web UI, when wanted.
     pub ui: Option<ValidUi>,
+    /// The pod with Temporal's tools, when wanted.
+    pub admin_tools: Option<ValidAdminTools>,
     /// The server's log.
     pub log: ValidLog,
     /// The server's metrics, when wanted.
@@ -51,6 +57,8 @@ pub struct ValidCluster {
     pub dynamic_config: BTreeMap<String, Vec<ConstrainedValue>>,
     /// How often pods look for a dynamic config change; at least 5 s.
     pub dynamic_config_poll: Duration,
+    /// Merged over the server's config.
+    pub server_config: Map<String, Value>,
     /// How long finished Jobs stay, in seconds.
     pub job_ttl_seconds: i32,
     /// Resources of the schema Jobs' containers.
@@ -283,7 +291,7 @@ pub struct SecretKey {
 /// The Web UI.
 #[derive(Clone, Debug)]
 pub struct ValidUi {
-    /// Image reference with tag.
+    /// Image reference with tag or digest.
     pub image: String,
     /// Image tag.
     pub version: String,
@@ -295,19 +303,21 @@ pub struct ValidUi {
     pub service: ObjectMetadata,
     /// Changes to the Deployment.
     pub overrides: Vec<ValidOverride>,
+    /// Its Ingress, when wanted.
+    pub ingress: Option<ValidIngress>,
 }
 
-/// The server's log.
+/// The pod with Temporal's tools.
 #[derive(Clone, Debug)]
-pub struct ValidLog {
-    /// To standard output.
-    pub stdout: bool,
-    /// Least level.
-    pub level: LogLevel,
-    /// Format.
-    pub format: LogFormat,
-    /// zap's development mode.
-    pub development: bool,
+pub struct ValidAdminTools {
+    /// Image reference with tag or digest.
+    pub image: String,
+    /// Image tag.
+    pub version: String,
+    /// Compute resources.
+    pub resources: Option<ResourceRequirements>,
+    /// Changes to the Deployment.
+    pub overrides: Vec<ValidOverride>,
 }
 
 /// The server's metrics.
@@ -317,6 +327,8 @@ pub struct ValidMetrics {
     pub port: i32,
     /// `prometheus.io/*` annotations on the pods.
     pub annotate: bool,
+    /// ServiceMonitors, when wanted.
+    pub monitors: Option<ValidMonitors>,
     /// Tag values left out, by tag.
     pub exclude_tags: BTreeMap<String, Vec<String>>,
     /// Histogram boundaries by unit.

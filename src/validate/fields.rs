@@ -1,10 +1,13 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
-use super::cluster::{StoreKind, ValidCluster, ValidRole, ValidStore, ValidUi};
-use super::{Problems, job, observability, overrides, pools, roles, store, version};
-use crate::api::TemporalCluster;
+use super::cluster::{StoreKind, ValidAdminTools, ValidCluster, ValidRole, ValidStore, ValidUi};
+use super::{
+    Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, roles, server_config, store,
+    version,
+};
 use crate::api::services::Role;
 use crate::api::ui::UiSpec;
+use crate::api::{TemporalCluster, TemporalClusterSpec};
 use kube::{Resource, ResourceExt};
 use semver::Version;
 use std::collections::BTreeMap;
@@ -23,18 +26,25 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     );
     problems.require(spec.num_history_shards >= 1, "spec.numHistoryShards", "must be at least 1");
     let version = read_version(resource, problems);
+    let mut notes = Vec::new();
+    images::check(spec, problems, &mut notes);
     let persistence = &spec.persistence;
     let default_store =
         store::read(StoreKind::Default, "spec.persistence.defaultStore", &persistence.default_store, problems);
     let visibility_store =
         store::read(StoreKind::Visibility, "spec.persistence.visibilityStore", &persistence.visibility_store, problems);
-    let metrics = observability::metrics(spec.metrics.as_ref(), problems);
+    let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
-    let dynamic_config_poll = observability::dynamic_config_poll(spec.dynamic_config.as_ref(), problems);
+    let dynamic_config_poll =
+        dynamic_config::read(spec.dynamic_config.as_ref(), version.as_ref(), problems, &mut notes);
+    let log = log::read(spec.log.as_ref(), problems, &mut notes);
+    let server_config = server_config::read(spec.server_config.as_ref(), problems, &mut notes);
     let job_pod = job::read(spec, problems);
     let (default_store, visibility_store, version) = (default_store?, visibility_store?, version?);
-    let ui = spec.ui.as_ref().map(|ui| read_ui(ui, &version, problems));
+    // checked even when it is off
+    let ui = spec.ui.as_ref().map(|ui| read_ui(spec, ui, &version, problems));
     let ui = ui.filter(|_| spec.ui.as_ref().is_some_and(|ui| ui.enabled));
+    let admin_tools = read_admin_tools(spec, &version, problems);
     problems.require(
         default_store.identity() != visibility_store.identity(),
         "spec.persistence.visibilityStore.sql.databaseName",
@@ -50,18 +60,21 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
         owner: resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty()),
         temporal_name: spec.cluster_name.clone().unwrap_or_else(|| name.clone()),
-        image: spec.image.clone().unwrap_or_else(|| "temporalio/server".to_owned()),
-        admin_tools_image: admin_tools_image(resource),
+        image: images::or_default(spec.image.as_ref(), "temporalio/server", spec.image_registry.as_deref()),
+        admin_tools_image: admin_tools_image(spec),
+        admin_tools,
         image_pull_secrets: spec.image_pull_secrets.clone().unwrap_or_default(),
         history_shards: spec.num_history_shards,
         ui,
-        log: observability::log(spec.log.as_ref()),
+        log,
+        server_config,
         dynamic_config: spec.dynamic_config.as_ref().map(|d| d.values.clone()).unwrap_or_default(),
         job_ttl_seconds: spec.job_ttl_seconds_after_finished.unwrap_or(300),
         job_resources: spec.job_resources.clone(),
         job_pod,
         gcp_service_account,
-        warnings: warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]),
+        warnings: [warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]), notes]
+            .concat(),
         name,
         roles,
         default_store,
@@ -92,23 +105,37 @@ fn read_version(resource: &TemporalCluster, problems: &mut Problems) -> Option<V
     }
 }
 
-fn read_ui(ui: &UiSpec, server: &Version, problems: &mut Problems) -> ValidUi {
+fn read_ui(spec: &TemporalClusterSpec, ui: &UiSpec, server: &Version, problems: &mut Problems) -> ValidUi {
     let tested = version::Release::of(server).map_or("latest", |r| r.ui);
     let tag = ui.version.clone().unwrap_or_else(|| tested.to_owned());
+    let image = images::or_default(ui.image.as_ref(), "temporalio/ui", spec.image_registry.as_deref());
     ValidUi {
-        image: format!("{}:{tag}", ui.image.as_deref().unwrap_or("temporalio/ui")),
+        image: images::reference(&image, &tag),
         version: tag,
         replicas: ui.replicas,
         resources: ui.resources.clone(),
         service: ui.service.clone().unwrap_or_default(),
         overrides: overrides::read("spec.ui.overrides", ui.overrides.as_ref(), problems).into_iter().collect(),
+        ingress: ui.ingress.as_ref().map(|i| ingress::read(i, problems)),
     }
 }
 
-/// `admintools.image` also names the repository of the schema Jobs, whether or not the tools' pod is wanted.
-fn admin_tools_image(resource: &TemporalCluster) -> String {
-    let named = resource.spec.admintools.as_ref().and_then(|a| a.rest.get("image")).and_then(|i| i.as_str());
-    named.unwrap_or("temporalio/admin-tools").to_owned()
+/// `admintools.image` also names the image of the schema Jobs, whether or not the tools' pod is wanted.
+fn admin_tools_image(spec: &TemporalClusterSpec) -> String {
+    let named = spec.admintools.as_ref().and_then(|a| a.image.as_ref());
+    images::or_default(named, "temporalio/admin-tools", spec.image_registry.as_deref())
+}
+
+fn read_admin_tools(spec: &TemporalClusterSpec, server: &Version, problems: &mut Problems) -> Option<ValidAdminTools> {
+    let tools = spec.admintools.as_ref()?;
+    let overrides = overrides::read("spec.admintools.overrides", tools.overrides.as_ref(), problems);
+    let tag = tools.version.clone().unwrap_or_else(|| version::tools_for(server).to_string());
+    tools.enabled.then(|| ValidAdminTools {
+        image: images::reference(&admin_tools_image(spec), &tag),
+        version: tag,
+        resources: tools.resources.clone(),
+        overrides: overrides.into_iter().collect(),
+    })
 }
 
 fn warnings(

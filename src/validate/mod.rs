@@ -5,23 +5,31 @@
 
 pub mod change;
 mod cluster;
+mod dynamic_config;
 pub mod embedded;
 mod fields;
+mod images;
+mod ingress;
 mod job;
+mod log;
 mod observability;
 mod overrides;
 mod pools;
 mod roles;
+mod server_config;
 mod store;
 mod tls;
 mod unsupported;
 pub mod version;
 
+pub use cluster::{SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use images::reference as image_reference;
+pub use ingress::ValidIngress;
 pub use job::ValidJobPod;
-pub use tls::{ValidMigration, ValidTls};
-
-pub use cluster::{SecretKey, StoreKind, ValidCluster, ValidLog, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use log::ValidLog;
+pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
+pub use tls::{ValidMigration, ValidTls};
 
 use crate::api::TemporalCluster;
 use std::fmt;

@@ -1,15 +1,11 @@
-//! Rules and defaults of log, metrics and dynamic config.
+//! Rules and defaults of metrics.
 
 use super::Problems;
-use super::cluster::{ValidLog, ValidMetrics};
-use crate::api::observability::{DynamicConfigSpec, LogFormat, LogLevel, LogSpec, MetricsSpec};
-use crate::api::unsupported::Disabled;
+use super::cluster::ValidMetrics;
+use crate::api::observability::{MetricsSpec, PrometheusSpec, ServiceMonitorSpec};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The server refuses a shorter poll interval (server 1.30 `dynamicconfig/file_based_client.go`).
-const LEAST_POLL: Duration = Duration::from_secs(5);
-const DEFAULT_POLL: Duration = Duration::from_secs(10);
 
 /// A Go duration such as `1h30m`; `None` when malformed or negative.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {
@@ -17,41 +13,67 @@ pub(super) fn go_duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && !parsed.is_negative()).then(|| Duration::from(parsed))
 }
 
-/// Reads the log settings.
-pub(super) fn log(spec: Option<&LogSpec>) -> ValidLog {
-    let spec = spec.cloned().unwrap_or_default();
-    ValidLog {
-        stdout: spec.stdout.unwrap_or(true),
-        level: spec.level.unwrap_or(LogLevel::Info),
-        format: spec.format.unwrap_or(LogFormat::Json),
-        development: spec.development.unwrap_or(false),
-    }
-}
-
 /// Reads the metrics settings; absent means on.
-pub(super) fn metrics(spec: Option<&MetricsSpec>, problems: &mut Problems) -> Option<ValidMetrics> {
+pub(super) fn metrics(
+    spec: Option<&MetricsSpec>,
+    problems: &mut Problems,
+    warnings: &mut Vec<String>,
+) -> Option<ValidMetrics> {
     if spec.is_some_and(|m| !m.enabled) {
         return None;
     }
     let prometheus = spec.and_then(|m| m.prometheus.clone()).unwrap_or_default();
-    problems.require(
-        prometheus.listen_address.is_none(),
-        "spec.metrics.prometheus.listenAddress",
-        "deprecated; use listenPort",
-    );
+    let port = listen_port(&prometheus, problems);
     let scrape = prometheus.scrape_config.unwrap_or_default();
-    problems.require(
-        !scrape.service_monitor.as_ref().is_some_and(Disabled::is_used),
-        "spec.metrics.prometheus.scrapeConfig.serviceMonitor",
-        "not supported yet; remove it or set enabled: false",
-    );
     Some(ValidMetrics {
-        port: prometheus.listen_port.unwrap_or(9090),
+        port,
         annotate: scrape.annotations.unwrap_or(false),
+        monitors: scrape.service_monitor.filter(|m| m.enabled).map(|m| monitors(m, warnings)),
         exclude_tags: spec.and_then(|m| m.exclude_tags.clone()).unwrap_or_default(),
         boundaries: boundaries(spec.and_then(|m| m.per_unit_histogram_boundaries.as_ref()), problems),
         prefix: spec.and_then(|m| m.prefix.clone()),
     })
+}
+
+/// `listenPort`, else the port of the deprecated `listenAddress`; pods listen on all of their addresses.
+fn listen_port(spec: &PrometheusSpec, problems: &mut Problems) -> i32 {
+    let field = "spec.metrics.prometheus.listenAddress";
+    let Some(address) = &spec.listen_address else { return spec.listen_port.unwrap_or(9090) };
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).filter(|p| *p > 0);
+    problems.require(port.is_some(), field, "must be host:port; better remove it and use listenPort");
+    let port = i32::from(port.unwrap_or(9090));
+    problems.require(
+        spec.listen_port.is_none_or(|p| p == port),
+        field,
+        "names another port than listenPort; remove it, listenPort is enough",
+    );
+    port
+}
+
+/// What the ServiceMonitors of the roles have in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidMonitors {
+    /// Labels to add.
+    pub labels: BTreeMap<String, String>,
+    /// Relabelings of the samples.
+    pub relabelings: Vec<Value>,
+    /// Merged over each spec.
+    pub overrides: Map<String, Value>,
+}
+
+fn monitors(spec: ServiceMonitorSpec, warnings: &mut Vec<String>) -> ValidMonitors {
+    let mut overrides = spec.overrides.unwrap_or_default();
+    let fixed =
+        ["endpoints", "selector", "namespaceSelector"].into_iter().filter(|key| overrides.remove(*key).is_some());
+    let fixed: Vec<_> = fixed.collect();
+    if !fixed.is_empty() {
+        warnings.push(format!("serviceMonitor.override cannot change {}; it is left out", fixed.join(", ")));
+    }
+    ValidMonitors {
+        labels: spec.labels.unwrap_or_default(),
+        relabelings: spec.metric_relabelings.unwrap_or_default(),
+        overrides,
+    }
 }
 
 fn boundaries(units: Option<&BTreeMap<String, Vec<String>>>, problems: &mut Problems) -> BTreeMap<String, Vec<f64>> {
@@ -65,31 +87,45 @@ fn boundaries(units: Option<&BTreeMap<String, Vec<String>>>, problems: &mut Prob
         );
         let numbers: Vec<f64> = texts.iter().filter_map(|t| t.parse().ok()).filter(|n: &f64| n.is_finite()).collect();
         problems.require(numbers.len() == texts.len(), &field, "every boundary must be a number written as a string");
+        problems.require(numbers.is_sorted(), &field, "boundaries must ascend; sort them");
         read.insert(unit.clone(), numbers);
     }
     read
 }
 
-/// Reads the poll interval and checks the constraints of dynamic config.
-pub(super) fn dynamic_config_poll(spec: Option<&DynamicConfigSpec>, problems: &mut Problems) -> Duration {
-    for (key, values) in spec.iter().flat_map(|s| &s.values) {
-        let field = format!("spec.dynamicConfig.values[{key}]");
-        problems.require(!key.trim().is_empty(), &field, "a key must have a name");
-        problems.require(!values.is_empty(), &field, "must have at least one value; remove the key instead");
-    }
-    let Some(text) = spec.and_then(|s| s.poll_interval.as_deref()) else { return DEFAULT_POLL };
-    match go_duration(text) {
-        Some(poll) if poll >= LEAST_POLL => poll,
-        _ => {
-            problems.add("spec.dynamicConfig.pollInterval", "must be a Go duration of at least 5s, for example 10s");
-            DEFAULT_POLL
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_deprecated_address_gives_the_port() {
+        let read = |port, address: &str| {
+            let spec = PrometheusSpec {
+                listen_port: port,
+                listen_address: Some(address.to_owned()),
+                ..PrometheusSpec::default()
+            };
+            let mut problems = Problems::default();
+            (listen_port(&spec, &mut problems), problems.0.len())
+        };
+        assert_eq!(read(None, "0.0.0.0:9095"), (9095, 0));
+        assert_eq!(read(Some(9095), "[::]:9095"), (9095, 0));
+        assert_eq!(read(Some(9090), "0.0.0.0:9095").1, 1);
+        for bad in ["0.0.0.0", "0.0.0.0:0", "0.0.0.0:70000", ":x"] {
+            assert_eq!(read(None, bad).1, 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_monitor_selects_what_it_must() {
+        let spec = serde_json::from_value(serde_json::json!({
+            "enabled": true, "override": {"selector": {}, "sampleLimit": 5},
+        }));
+        let mut warnings = Vec::new();
+        let monitors = monitors(spec.unwrap(), &mut warnings);
+        assert_eq!(Value::Object(monitors.overrides), serde_json::json!({"sampleLimit": 5}));
+        assert!(warnings[0].contains("cannot change selector"), "{warnings:?}");
+    }
 
     #[test]
     fn go_durations() {

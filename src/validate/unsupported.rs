@@ -18,17 +18,9 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
         "not supported yet; remove it or set internode.enabled and frontend.enabled to false",
     );
     problems.require(!used(&spec.archival), "spec.archival", DISABLE);
-    problems.require(!used(&spec.admintools), "spec.admintools", DISABLE);
     problems.require(spec.authorization.is_none(), "spec.authorization", REMOVE);
     problems.require(spec.rollout.is_none(), "spec.rollout", REMOVE);
-    problems.require(spec.server_config.is_none(), "spec.serverConfig", REMOVE);
     problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
-    let file = spec.log.as_ref().is_some_and(|l| l.output_file.is_some());
-    problems.require(
-        !file,
-        "spec.log.outputFile",
-        "not supported yet, pods cannot write to their file system; remove it, the log goes to standard output",
-    );
     if let Some(services) = &spec.services {
         check_services(services, problems);
     }
@@ -45,9 +37,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     );
     check_store("spec.persistence.defaultStore", &persistence.default_store, problems);
     check_store("spec.persistence.visibilityStore", &persistence.visibility_store, problems);
-    if let Some(ui) = &spec.ui {
-        problems.require(ui.ingress.is_none(), "spec.ui.ingress", REMOVE);
-    }
 }
 
 fn mtls_used(mtls: Option<&MtlsSpec>) -> bool {

@@ -47,6 +47,8 @@ impl Live {
         live.note(Kind::ConfigMap, &owned(&stores.config_maps, namespace, owner));
         live.note(Kind::Service, &owned(&stores.services, namespace, owner));
         live.note(Kind::PodDisruptionBudget, &owned(&stores.disruption_budgets, namespace, owner));
+        live.note(Kind::Ingress, &owned(&stores.ingresses, namespace, owner));
+        live.note(Kind::ServiceMonitor, &owned(&stores.service_monitors, namespace, owner));
         let (deployments, jobs) = (live.deployments.clone(), live.jobs.clone());
         live.note(Kind::Deployment, &deployments);
         live.note(Kind::Job, &jobs);

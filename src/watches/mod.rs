@@ -1,15 +1,19 @@
 //! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
 
 mod live;
+mod optional;
 
 pub use live::{Found, Live};
+pub use optional::Served;
 
 use crate::api::labels;
+use crate::build::ServiceMonitor;
 use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
 use kube::runtime::reflector::{self, Store};
@@ -31,6 +35,9 @@ pub struct Stores {
     pub services: Store<PartialObjectMeta<Service>>,
     pub service_accounts: Store<PartialObjectMeta<ServiceAccount>>,
     pub disruption_budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
+    pub ingresses: Store<PartialObjectMeta<Ingress>>,
+    pub service_monitors: Store<PartialObjectMeta<ServiceMonitor>>,
+    pub service_monitors_served: Served,
 }
 
 /// The events of one kind's watch.
@@ -46,6 +53,8 @@ pub struct Streams {
     pub services: Events<PartialObjectMeta<Service>>,
     pub service_accounts: Events<PartialObjectMeta<ServiceAccount>>,
     pub disruption_budgets: Events<PartialObjectMeta<PodDisruptionBudget>>,
+    pub ingresses: Events<PartialObjectMeta<Ingress>>,
+    pub service_monitors: Events<PartialObjectMeta<ServiceMonitor>>,
 }
 
 /// Where the operator looks: one namespace, or all.
@@ -67,8 +76,21 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
     let (services, service_events) = watch(scope(client, namespace));
     let (service_accounts, service_account_events) = watch(scope(client, namespace));
     let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace));
-    let stores =
-        Stores { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets };
+    let (ingresses, ingress_events) = watch(scope(client, namespace));
+    let (service_monitors, service_monitor_events, service_monitors_served) =
+        optional::watch(client, &scope(client, namespace));
+    let stores = Stores {
+        deployments,
+        jobs,
+        replica_sets,
+        config_maps,
+        services,
+        service_accounts,
+        disruption_budgets,
+        ingresses,
+        service_monitors,
+        service_monitors_served,
+    };
     let streams = Streams {
         deployments: deployment_events,
         jobs: job_events,
@@ -77,6 +99,8 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
         services: service_events,
         service_accounts: service_account_events,
         disruption_budgets: disruption_budget_events,
+        ingresses: ingress_events,
+        service_monitors: service_monitor_events,
     };
     (stores, streams)
 }
@@ -87,11 +111,14 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
-    let config = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE));
-    let events = watcher(api, config)
+    let events = watcher(api, config())
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
         .touched_objects();
     (store, events.boxed())
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_VALUE))
 }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 
+#[path = "extras.rs"]
+mod extras;
+
+use extras::extras;
 use serde_json::{Value, json};
 
 #[path = "stores.rs"]
@@ -72,6 +76,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(client_services());
     all.extend(overrides());
     all.extend(not_yet());
+    all.extend(extras());
     all
 }
 
@@ -153,17 +158,11 @@ fn general() -> Vec<Case> {
         refused("a TTL of nothing", json!({"jobTtlSecondsAfterFinished": 0}), "should be greater than or equal to 1"),
         refused("an unknown log level", json!({"log": {"level": "loud"}}), "spec.log.level: Unsupported value"),
         refused("an unknown log format", json!({"log": {"format": "xml"}}), "spec.log.format: Unsupported value"),
-        refused("a log file", json!({"log": {"outputFile": "/var/log/t"}}), "log.outputFile: not supported yet"),
         refused("metrics without a word", json!({"metrics": {"prefix": "x"}}), "spec.metrics.enabled: Required value"),
         refused(
             "an impossible metrics port",
             json!({"metrics": {"enabled": true, "prometheus": {"listenPort": 0}}}),
             "should be greater than or equal to 1",
-        ),
-        refused(
-            "a listen address",
-            json!({"metrics": {"enabled": true, "prometheus": {"listenAddress": "0.0.0.0:9090"}}}),
-            "metrics.prometheus.listenAddress: deprecated; use listenPort",
         ),
         refused(
             "a poll interval in days",
@@ -486,28 +485,16 @@ fn not_yet() -> Vec<Case> {
         refused("internode mTLS", json!({"mTLS": {"internode": {"enabled": true}}}), "spec.mTLS: not supported yet"),
         refused("istio", json!({"mTLS": {"provider": "istio"}}), "spec.mTLS: not supported yet"),
         refused("archival", json!({"archival": {"enabled": true}}), "spec.archival: not supported yet"),
-        refused("admin tools", json!({"admintools": {"enabled": true}}), "spec.admintools: not supported yet"),
         refused(
             "authorization",
             json!({"authorization": {"authorizer": "default"}}),
             "spec.authorization: not supported yet",
         ),
         refused("rollout", json!({"rollout": {"paused": true}}), "spec.rollout: not supported yet"),
-        refused("server config", json!({"serverConfig": {"global": {}}}), "spec.serverConfig: not supported yet"),
         refused(
             "allowed namespaces",
             json!({"allowedNamespaces": {"from": "All"}}),
             "spec.allowedNamespaces: not supported yet",
-        ),
-        refused(
-            "an Ingress",
-            json!({"ui": {"enabled": true, "ingress": {"hosts": ["a"]}}}),
-            "ui.ingress: not supported yet",
-        ),
-        refused(
-            "a ServiceMonitor",
-            json!({"metrics": {"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": true}}}}}),
-            "serviceMonitor: not supported yet",
         ),
     ]
 }

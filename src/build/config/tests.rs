@@ -145,5 +145,19 @@ fn a_mark_that_a_user_writes_is_text() {
 
 #[test]
 fn a_password_is_a_quoted_environment_variable() {
-    assert_eq!(template(json!({"password": env("X")})), "password: {{ env \"X\" | quote }}\n");
+    assert_eq!(template(json!({"password": env("X")}), &json!({})), "password: {{ env \"X\" | quote }}\n");
+}
+
+#[test]
+fn maps_are_merged_and_lists_replaced() {
+    let mut tree = json!({"a": {"b": 1, "c": [1, 2]}, "d": "x"});
+    merge(&mut tree, &json!({"a": {"c": [3], "e": {"f": true}}, "d": {"g": 1}}));
+    assert_eq!(tree, json!({"a": {"b": 1, "c": [3], "e": {"f": true}}, "d": {"g": 1}}));
+}
+
+#[test]
+fn free_form_keys_cannot_refer_to_the_environment() {
+    let text = template(json!({"a": env("PASSWORD")}), &json!({"b": env("PATH"), "c": "{{ env \"PATH\" }}"}));
+    assert_eq!(text.matches("| quote").count(), 1, "{text}");
+    assert!(text.contains("{{ env \"PASSWORD\" | quote }}"), "{text}");
 }
