@@ -27,7 +27,7 @@ pub const OWN_PREFIX: &str = "temporal.io/";
 pub struct Overrides {
     /// The Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deployment: Option<DeploymentOverride>,
+    pub deployment: Option<Box<DeploymentOverride>>,
     #[allow(missing_docs)]
     #[serde(flatten)]
     #[schemars(skip)]

@@ -1,5 +1,7 @@
 //! Tables: what a change makes of a Deployment, and which changes are refused in which words.
 
+#![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
+
 use super::*;
 use crate::api::overrides::Overrides;
 use crate::validate::read_overrides;
