@@ -6,7 +6,7 @@ use crate::api::services::Role;
 use crate::api::status::Phase;
 use crate::build::ObjectKey;
 use crate::plan::rollout::{Progress, RoleState, Rollout};
-use crate::plan::schema::SchemaPlan;
+use crate::plan::schema::{self, SchemaPlan};
 use crate::plan::{Membership, Observed, TemporalView};
 use crate::validate::ValidCluster;
 use k8s_openapi::api::core::v1::Pod;
@@ -198,7 +198,13 @@ pub(super) fn waiting_reason(pod: &Pod, now: Timestamp) -> Option<String> {
         }
         let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
         let said = last.and_then(|t| t.message.as_deref()).or_else(|| waiting.and_then(|w| w.message.as_deref()));
-        let said = said.map(crate::plan::schema::reason_in).unwrap_or_default();
+        let mut said = said.map(schema::reason_in).unwrap_or_default();
+        if said.ends_with(schema::CONSEQUENCE) {
+            // what Kubernetes keeps of a server's last words does not reach back to the reason
+            said.push_str(
+                "; check address, user, password and TLS of the stores, the container's log says which it is",
+            );
+        }
         return Some(format!("container {} of pod {name} is in {reason}: {said}", container.name));
     }
     let idle =

@@ -242,7 +242,7 @@ fn last_words(job: &Job, seen: &Observed) -> String {
 }
 
 /// What the tool says when a connection failed before, for a reason it has given then.
-const CONSEQUENCE: &str = "no usable database connection found";
+pub(super) const CONSEQUENCE: &str = "no usable database connection found";
 
 /// The tool logs console lines (`time LEVEL text {"error": …}`, coloured). The reason is the last error that is not
 /// the consequence of an earlier one; without any, the last line.
@@ -251,7 +251,8 @@ pub(super) fn reason_in(log: &str) -> String {
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
     let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    crate::api::conditions::shorten(innermost(cause.map_or_else(last_line, String::as_str)), 300)
+    let said = cause.cloned().or_else(|| field_in(last_line(), "msg")).unwrap_or_else(|| last_line().to_owned());
+    crate::api::conditions::shorten(innermost(&said), 300)
 }
 
 /// A server that cannot be built says for what it was needed, function by function, each with `file.go:line): `; why comes
@@ -261,13 +262,18 @@ fn innermost(error: &str) -> &str {
         let after = error.get(at + 4..)?.trim_start_matches(|c: char| c.is_ascii_digit());
         after.strip_prefix("): ")
     });
-    places.last().filter(|why| !why.is_empty()).unwrap_or(error)
+    // it ends a sentence of the status
+    places.last().filter(|why| !why.is_empty()).unwrap_or(error).trim_end_matches('.')
 }
 
 /// The `error` of a log line's fields.
 fn error_in(line: &str) -> Option<String> {
+    field_in(line, "error")
+}
+
+fn field_in(line: &str, field: &str) -> Option<String> {
     let fields: serde_json::Value = serde_json::from_str(line.get(line.find('{')?..)?.trim()).ok()?;
-    Some(fields.get("error")?.as_str()?.to_owned())
+    Some(fields.get(field)?.as_str()?.to_owned())
 }
 
 /// Text without the escape sequences that colour it.
@@ -300,8 +306,9 @@ mod tests {
         assert_eq!(reason_in("first\n\n last \n"), "last");
         let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
         assert_eq!(reason_in(coloured), "no usable database connection found");
-        let built = "Unable to create server. Error: could not build arguments for function \"f\" (a.com/b@v1/c.go:307): received non-nil error (a.com/d.go:178): sql schema check failed: pq: no (more)";
+        let built = "Unable to create server. Error: could not build arguments for function \"f\" (a.com/b@v1/c.go:307): received non-nil error (a.com/d.go:178): sql schema check failed: pq: no (more).";
         assert_eq!(reason_in(built), "sql schema check failed: pq: no (more)");
+        assert_eq!(reason_in("{\"level\":\"warn\",\"msg\":\"too close\"}\n"), "too close");
         let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
         assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }

@@ -132,7 +132,10 @@ pub fn manifest(version: &str) -> Value {
 pub fn with_databases(version: &str, database: &str) -> Value {
     let store = |database: &str| {
         json!({
-            "sql": {"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"},
+            "sql": {
+                "pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432",
+                "maxServerConnections": 300,
+            },
             "passwordSecretRef": {"name": "postgres"},
         })
     };
