@@ -5,6 +5,7 @@ pub mod job;
 mod metadata;
 pub mod network;
 mod object;
+mod owner_check;
 mod probes;
 mod security;
 pub mod server;

@@ -152,6 +152,8 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         startup_probe: Some(probes.startup),
         readiness_probe: Some(probes.readiness),
         liveness_probe: Some(probes.liveness),
+        // the server's last words become the reason in the status
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)]),
         ..Container::default()
     }

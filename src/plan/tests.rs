@@ -14,6 +14,8 @@ use rstest::rstest;
 use serde_json::json;
 use std::sync::Arc;
 
+mod faults;
+
 /// A small world: a cluster, what is seen of it, its status and the time.
 struct World {
     resource: TemporalCluster,

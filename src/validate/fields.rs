@@ -30,6 +30,11 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         store::read(StoreKind::Visibility, "spec.persistence.visibilityStore", &persistence.visibility_store, problems);
     let metrics = observability::metrics(spec.metrics.as_ref(), problems);
     let roles = read_roles(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
+    problems.require(
+        roles.get(&Role::History).and_then(|r| r.replicas).is_none_or(|r| r <= spec.num_history_shards),
+        "spec.services.history.replicas",
+        "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
+    );
     let dynamic_config_poll = observability::dynamic_config_poll(spec.dynamic_config.as_ref(), problems);
     let (default_store, visibility_store, version) = (default_store?, visibility_store?, version?);
     problems.require(

@@ -1,18 +1,21 @@
 //! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
 
+mod claims;
 mod live;
 
+pub use claims::Claims;
 pub use live::{Found, Live};
 
-use crate::api::labels;
-use futures::{Stream, StreamExt};
+use crate::api::{TemporalCluster, labels};
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -24,6 +27,7 @@ use std::pin::Pin;
 #[derive(Clone)]
 #[allow(missing_docs)]
 pub struct Stores {
+    pub claims: Claims,
     pub deployments: Store<Deployment>,
     pub jobs: Store<Job>,
     pub replica_sets: Store<PartialObjectMeta<ReplicaSet>>,
@@ -39,6 +43,9 @@ pub type Events<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send
 /// The events behind [`Stores`]; polling them is what keeps the stores fresh.
 #[allow(missing_docs)]
 pub struct Streams {
+    pub clusters: Events<TemporalCluster>,
+    pub all_clusters: Store<TemporalCluster>,
+    pub neighbours: mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>,
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
@@ -67,9 +74,14 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
     let (services, service_events) = watch(scope(client, namespace));
     let (service_accounts, service_account_events) = watch(scope(client, namespace));
     let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace));
+    let claims = Claims::default();
+    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), claims.clone());
     let stores =
-        Stores { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets };
+        Stores { claims, deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets };
     let streams = Streams {
+        clusters,
+        all_clusters,
+        neighbours,
         deployments: deployment_events,
         jobs: job_events,
         replica_sets: replica_set_events,
@@ -79,6 +91,28 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
         disruption_budgets: disruption_budget_events,
     };
     (stores, streams)
+}
+
+/// Watches the clusters, and says which others a change is about.
+fn watch_clusters(
+    api: Api<TemporalCluster>,
+    claims: Claims,
+) -> (Store<TemporalCluster>, Events<TemporalCluster>, mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>) {
+    let (store, writer) = reflector::store();
+    let (tell, neighbours) = mpsc::unbounded();
+    let note = move |event: &watcher::Event<TemporalCluster>| {
+        for cluster in claims.note(event) {
+            // nobody listens when the process is ending
+            let _ = tell.unbounded_send(cluster);
+        }
+    };
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .inspect_ok(note)
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects();
+    (store, events.boxed(), neighbours)
 }
 
 /// Watches what carries our label, without managed fields: they are half of the metadata and of no use here.
