@@ -18,6 +18,7 @@ mod scenarios {
     mod crash;
     mod create;
     mod delete;
+    mod faults;
     mod harm;
     mod idle;
     mod neighbours;

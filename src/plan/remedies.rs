@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 30] = [
+const TABLE: [(&[&str], &str); 31] = [
     (
         &["belongs to the Temporal cluster"],
         "use the name in spec.clusterName of a cluster made anew, or other databases",
@@ -40,6 +40,7 @@ const TABLE: [(&[&str], &str); 30] = [
     (&["must be owner"], "make the user the owner of the database and its tables"),
     (&["No space left on device"], FULL),
     (&["could not extend file"], FULL),
+    (&["could not write"], FULL),
     (&["read-only transaction"], "give the address of the database's primary in connectAddr"),
     (
         &["certificate signed by unknown authority"],
@@ -96,6 +97,7 @@ mod tests {
     #[case("pq: permission denied to create extension \"btree_gin\"", "CREATE EXTENSION btree_gin")]
     #[case("pq: permission denied for table schema_version", "make the user the owner")]
     #[case("ERROR: could not extend file \"base/5/1259\": No space left on device (SQLSTATE 53100)", "make room")]
+    #[case("pq: could not write init file", "make room")]
     #[case("tls: failed to verify certificate: x509: certificate signed by unknown authority", "name the authority")]
     #[case("pq: database \"temporal\" does not exist", "create the database")]
     #[case("pq: role \"temporal\" does not exist", "create that user")]
