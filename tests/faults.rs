@@ -72,6 +72,8 @@ async fn in_a_namespace_that_is_being_deleted_hardly_anything_is_tried() {
     let world = World::new();
     world.api.put::<Namespace>(&from(json!({"metadata": {"name": NAMESPACE, "finalizers": ["example.com/hold"]}})));
     world.api.put(&manifest());
+    // its contents are deleted in any order: the cluster may be among the last
+    world.api.hold_garbage_collector(true);
     world.api.delete::<Namespace>("", NAMESPACE);
     let operator = world.operator();
     until(&world, CLUSTER, conditions::STALLED, "True", "NamespaceTerminating").await;
