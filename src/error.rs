@@ -67,7 +67,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn answer(code: u16, reason: &str, message: &str, details: Value) -> kube::Error {
+    fn answer(code: u16, reason: &str, message: &str, details: &Value) -> kube::Error {
         let status =
             json!({"status": "Failure", "code": code, "reason": reason, "message": message, "details": details});
         kube::Error::Api(serde_json::from_value(status).unwrap())
@@ -82,7 +82,7 @@ mod tests {
     #[case::busy(429, "TooManyRequests", "too many requests", Class::Transient)]
     #[case::gone(404, "NotFound", "namespaces \"n\" not found", Class::Transient)]
     fn classes(#[case] code: u16, #[case] reason: &str, #[case] message: &str, #[case] class: Class) {
-        let error = answer(code, reason, message, json!(null));
+        let error = answer(code, reason, message, &Value::Null);
         assert_eq!(Class::of(&error), class);
         assert_eq!(words(&error), message);
         assert!(!is_terminating(&error));
@@ -92,6 +92,6 @@ mod tests {
     fn a_namespace_that_ends_is_known_by_its_cause() {
         let details =
             json!({"causes": [{"reason": "NamespaceTerminating", "message": "m", "field": "metadata.namespace"}]});
-        assert!(is_terminating(&answer(403, "Forbidden", "is being terminated", details)));
+        assert!(is_terminating(&answer(403, "Forbidden", "is being terminated", &details)));
     }
 }

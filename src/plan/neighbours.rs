@@ -91,7 +91,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn cluster(namespace: &str, name: &str, created: &str, address: &str, status: Value) -> Claim {
+    fn cluster(namespace: &str, name: &str, created: &str, address: &str, status: &Value) -> Claim {
         let sql = |database: &str| json!({"sql": {"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": address}});
         let cluster: TemporalCluster = serde_json::from_value(json!({
             "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn plain(namespace: &str, name: &str, created: &str, address: &str) -> Claim {
-        cluster(namespace, name, created, address, json!({}))
+        cluster(namespace, name, created, address, &json!({}))
     }
 
     const EARLY: &str = "2026-01-01T00:00:00Z";
@@ -134,19 +134,19 @@ mod tests {
     #[test]
     fn the_older_one_has_it_then_the_first_by_name() {
         let (old, young) = (plain("ns", "z", EARLY, "db:1"), plain("ns", "a", LATE, "db:1"));
-        assert_eq!(taken(&old, &[young.clone()]), None);
+        assert_eq!(taken(&old, std::slice::from_ref(&young)), None);
         assert_eq!(taken(&young, &[old]).map(|t| (t.by, t.database)), Some(("ns/z".into(), "db.ns:1/a".into())));
         let (first, second) = (plain("ns", "a", EARLY, "db:1"), plain("ns", "b", EARLY, "db:1"));
-        assert_eq!(taken(&first, &[second.clone()]), None);
+        assert_eq!(taken(&first, std::slice::from_ref(&second)), None);
         assert_eq!(taken(&second, &[first]).map(|t| t.by), Some("ns/a".to_owned()));
     }
 
     #[test]
     fn whoever_set_it_up_keeps_it_although_younger() {
         let status = json!({"persistence": {"defaultStore": {"setup": true, "database": "db:1/a"}}});
-        let young = cluster("ns", "young", LATE, "db:1", status);
+        let young = cluster("ns", "young", LATE, "db:1", &status);
         let old = plain("ns", "old", EARLY, "db:1");
-        assert_eq!(taken(&young, &[old.clone()]), None);
+        assert_eq!(taken(&young, std::slice::from_ref(&old)), None);
         assert_eq!(taken(&old, &[young]).map(|t| t.by), Some("ns/young".to_owned()));
     }
 }

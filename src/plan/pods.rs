@@ -27,8 +27,7 @@ pub fn held_back(pod: &Pod) -> Option<String> {
         return Some(format!("pod {name} was ended by the node: {}", shorten(why.trim(), LIMIT)));
     }
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    let reason = containers.filter(|c| c.ready != true).find_map(|c| container_held_back(c, &name))?;
-    Some(reason)
+    containers.filter(|c| !c.ready).find_map(|c| container_held_back(c, &name))
 }
 
 fn container_held_back(container: &ContainerStatus, pod: &str) -> Option<String> {
@@ -80,10 +79,11 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap()
     }
 
+    #[allow(clippy::needless_pass_by_value)] // written in place
     fn container(state: Value, last: Value, restarts: i32) -> Value {
         json!({"containerStatuses": [{"name": "service", "image": "i", "imageID": "", "ready": false,
             "restartCount": restarts, "state": state, "lastState": last}]})
@@ -122,7 +122,7 @@ mod tests {
         Some("pod p was ended by the node: The node was low on memory.")
     )]
     fn pods(#[case] status: Value, #[case] expected: Option<&str>) {
-        let said = held_back(&pod(status));
+        let said = held_back(&pod(&status));
         match expected {
             None => assert_eq!(said, None),
             Some(words) => assert!(said.as_deref().unwrap_or_default().starts_with(words), "{said:?}"),

@@ -17,7 +17,7 @@ const LIMIT: usize = 300;
 pub fn reason_in(log: &str) -> String {
     let plain = without_colours(log);
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
-    let is_cause = |e: &&String| !CONSEQUENCES.iter().any(|c| e.as_str() == *c);
+    let is_cause = |e: &&String| !CONSEQUENCES.contains(&e.as_str());
     let cause = errors.iter().rev().find(is_cause).or(errors.last()).map(String::as_str);
     shorten(cause.unwrap_or_else(|| last_line(&plain)), LIMIT)
 }
@@ -48,7 +48,7 @@ fn innermost(error: &str) -> &str {
 /// The last line that says something; of a Go stack only its head does.
 fn last_line(text: &str) -> &str {
     let says = |line: &&str| !line.is_empty() && !is_stack(line);
-    text.lines().filter(|l| !l.starts_with('\t')).map(str::trim).filter(says).last().unwrap_or_default()
+    text.lines().filter(|l| !l.starts_with('\t')).map(str::trim).rfind(says).unwrap_or_default()
 }
 
 fn is_stack(line: &str) -> bool {

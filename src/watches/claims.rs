@@ -35,14 +35,14 @@ impl Claims {
             Event::InitApply(cluster) => {
                 let key = key(cluster);
                 index.listed.get_or_insert_default().insert(key.clone());
-                index.set(key, Some(neighbours::claim(cluster)))
+                index.set(&key, Some(neighbours::claim(cluster)))
             }
-            Event::Apply(cluster) => index.set(key(cluster), Some(neighbours::claim(cluster))),
-            Event::Delete(cluster) => index.set(key(cluster), None),
+            Event::Apply(cluster) => index.set(&key(cluster), Some(neighbours::claim(cluster))),
+            Event::Delete(cluster) => index.set(&key(cluster), None),
             Event::InitDone => {
                 let listed = index.listed.take().unwrap_or_default();
                 let gone: Vec<Cluster> = index.claims.keys().filter(|c| !listed.contains(c)).cloned().collect();
-                gone.into_iter().flat_map(|cluster| index.set(cluster, None)).collect()
+                gone.into_iter().flat_map(|cluster| index.set(&cluster, None)).collect()
             }
         };
         others.into_iter().map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)).collect()
@@ -62,18 +62,18 @@ impl Claims {
 
 impl Index {
     /// Replaces a cluster's claim; whoever shares a database of the old or the new one is told, when they differ.
-    fn set(&mut self, cluster: Cluster, claim: Option<Claim>) -> Vec<Cluster> {
+    fn set(&mut self, cluster: &Cluster, claim: Option<Claim>) -> Vec<Cluster> {
         let before = match &claim {
             Some(new) => self.claims.insert(cluster.clone(), new.clone()),
-            None => self.claims.remove(&cluster),
+            None => self.claims.remove(cluster),
         };
         if before == claim {
             return Vec::new();
         }
-        let others = self.others(&cluster, before.iter().chain(&claim));
+        let others = self.others(cluster, before.iter().chain(&claim));
         for database in before.iter().flat_map(|c| &c.databases) {
             if let Some(all) = self.by_database.get_mut(database) {
-                all.remove(&cluster);
+                all.remove(cluster);
                 if all.is_empty() {
                     self.by_database.remove(database);
                 }

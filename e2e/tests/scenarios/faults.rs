@@ -65,6 +65,9 @@ async fn faults_of_the_store_are_said_and_heal() {
     scene.psql("alter role poor createdb").unwrap();
     lines.push(says(&cluster, "SchemaFailed", &["make room on the database's disk"]).await);
     kubectl(&["exec", "postgres-0", "--", "rm", "/var/lib/postgresql/data/fill"]);
+    // the database that PostgreSQL made at its start belongs to somebody else
+    lines.push(says(&cluster, "SchemaFailed", &["permission denied for schema public", "owner of the database"]).await);
+    scene.psql("alter database temporal owner to poor").unwrap();
     let began = Instant::now();
     cluster.settled().await;
     lines.push(format!("ready {} after the last", since(began)));

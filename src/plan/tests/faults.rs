@@ -8,6 +8,7 @@ use crate::validate::{Invalid, Problem};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
+#[allow(clippy::needless_pass_by_value)] // values are written in place
 impl World {
     /// A pod of a component; of a Job when one is named.
     fn see_pod(&mut self, component: &str, job: Option<&str>, status: Value) {
@@ -42,6 +43,7 @@ impl World {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // written in place
 fn container_in(name: &str, state: Value) -> Value {
     json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 3, "state": state,
         "lastState": {"terminated": {"exitCode": 1,
