@@ -24,10 +24,10 @@ distclean: ## Take it down and remove the caches
 check: ## Format, lints and the tests that take seconds
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
-	cargo test -q --workspace --lib --bins --test golden --test generated --test layers --test admission --test plan_command
+	cargo test -q --workspace --lib --bins --test golden --test generated --test layers --test admission --test plan_command --test reasons
 
 test: check ## Everything, the scenarios in their short form
-	cargo test -q --workspace --test crash --test fake_api_test
+	cargo test -q --workspace --test crash --test faults --test fake_api_test
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
 	@$(TESTBED) build browser
 	@$(TESTBED) images demo

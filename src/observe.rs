@@ -7,8 +7,10 @@ use crate::plan::{Membership, Observed, TemporalView};
 use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -65,12 +67,15 @@ impl Observer {
     /// When the API server cannot be read. Temporal's silence is an observation, not an error.
     pub async fn observe(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> Result<Observed, ObserveError> {
         let settled = live.deployments.iter().all(|d| is_complete(d)) && live.jobs.iter().all(|j| is_over(j));
+        let pods = if settled { Vec::new() } else { self.pods(cluster).await? };
         Ok(Observed {
             cluster: cluster.name.clone(),
+            refusals: self.refusals(cluster, live, &pods, now).await?,
+            taken: self.stores.claims.taken(&cluster.namespace, &cluster.name),
             children: live.children(),
             deployments: live.deployments.clone(),
             jobs: live.jobs.clone(),
-            pods: if settled { Vec::new() } else { self.pods(cluster).await? },
+            pods,
             replica_set_configs: self.replica_set_configs(cluster),
             secrets: self.secret_versions(cluster, settled).await?,
             temporal: self.ask_temporal(cluster, live, now).await,
@@ -98,6 +103,26 @@ impl Observer {
             labels::MANAGED_BY_VALUE
         );
         Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
+    }
+
+    /// Why Jobs that should have a pod have none. A Job's status does not say it, only an event does.
+    async fn refusals(
+        &self,
+        cluster: &ValidCluster,
+        live: &Live,
+        pods: &[Pod],
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, String>, ObserveError> {
+        let mut refusals = BTreeMap::new();
+        for job in live.jobs.iter().filter(|j| is_podless(j, pods, now)) {
+            let api: Api<Event> = Api::namespaced(self.client.clone(), &cluster.namespace);
+            let name = job.name_any();
+            let about = format!("regarding.kind=Job,regarding.name={name},reason=FailedCreate");
+            let events = api.list(&ListParams::default().fields(&about)).await?.items;
+            let latest = events.into_iter().max_by_key(|e| e.metadata.resource_version.clone());
+            refusals.extend(latest.and_then(|e| e.note).map(|note| (name, note)));
+        }
+        Ok(refusals)
     }
 
     fn replica_set_configs(&self, cluster: &ValidCluster) -> BTreeSet<String> {
@@ -189,7 +214,21 @@ fn cluster_ref(cluster: &ValidCluster) -> ClusterRef {
     ClusterRef { namespace: cluster.namespace.clone(), name: cluster.name.clone() }
 }
 
-fn is_over(job: &k8s_openapi::api::batch::v1::Job) -> bool {
+/// A pod of a Job is there within this time.
+const POD_IS_MADE: SignedDuration = SignedDuration::from_secs(3);
+
+/// A Job that has not ended and should have a pod by now.
+fn is_podless(job: &Job, pods: &[Pod], now: Timestamp) -> bool {
+    let status = job.status.as_ref();
+    let ended = status.and_then(|s| s.conditions.as_ref()).is_some_and(|all| !all.is_empty());
+    let active = status.and_then(|s| s.active).unwrap_or(0) > 0;
+    let late = job.metadata.creation_timestamp.as_ref().is_some_and(|t| now.duration_since(t.0) > POD_IS_MADE);
+    let name = job.name_any();
+    let has_pod = pods.iter().any(|p| p.labels().get("batch.kubernetes.io/job-name").is_some_and(|n| *n == name));
+    late && !ended && !active && !has_pod
+}
+
+fn is_over(job: &Job) -> bool {
     let conditions = job.status.as_ref().and_then(|s| s.conditions.as_ref());
     conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Complete" && c.status == "True"))
 }

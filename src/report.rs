@@ -43,6 +43,8 @@ pub async fn report(
     let params = PatchParams::apply(MANAGED_BY_VALUE).force();
     api.patch_status(&cluster.name_any(), &params, &Patch::Apply(&body)).await?;
     if let Some(event) = news(&old.conditions, &new.conditions)
+        // a namespace that is being deleted takes no events
+        && event.reason != "NamespaceTerminating"
         && let Err(error) = recorder.publish(&event, &cluster.object_ref(&())).await
     {
         tracing::warn!(%error, "cannot publish an event");
@@ -75,8 +77,20 @@ fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
 
 /// Reasons that need somebody's eyes.
 fn is_trouble(reason: &str) -> bool {
-    ["SecretMissing", "SchemaFailed", "RoleNotReady", "TemporalUnreachable", "ShardCountDiffers", "ApplyFailed"]
-        .contains(&reason)
+    [
+        "SecretMissing",
+        "SchemaFailed",
+        "SchemaHeldUp",
+        "RoleNotReady",
+        "TooFewShards",
+        "UiNotReady",
+        "TemporalUnreachable",
+        "ShardCountDiffers",
+        "DatabaseTaken",
+        "ApplyFailed",
+        "OperatorFailed",
+    ]
+    .contains(&reason)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod scenarios {
     mod crash;
     mod create;
     mod delete;
+    mod faults;
     mod harm;
     mod idle;
     mod neighbours;

@@ -69,6 +69,8 @@ pub mod annotations {
     pub const ATTEMPT: &str = "temporal.io/attempt";
     /// On schema Jobs: the server version whose schema they bring the store to.
     pub const SCHEMA_TARGET: &str = "temporal.io/schema-version";
+    /// On the pods of the default store's schema Jobs: the statement that refuses another Temporal cluster's database.
+    pub const OWNER_CHECK: &str = "temporal.io/owner-check";
 }
 
 /// Every CustomResourceDefinition, in the order they are written to `crds/`.

@@ -224,6 +224,12 @@ impl Role {
     /// Every role, in the order the status lists them. A cluster has all but the internal frontend, which is a choice.
     pub const ALL: [Self; 5] = [Self::Frontend, Self::InternalFrontend, Self::History, Self::Matching, Self::Worker];
 
+    /// Whether a cluster may do without it.
+    #[must_use]
+    pub const fn is_optional(self) -> bool {
+        matches!(self, Self::InternalFrontend)
+    }
+
     /// The name Temporal gives it (`TEMPORAL_SERVICES`, ring name; server 1.31 `common/primitives/role.go`) and the
     /// value of the component label.
     #[must_use]

@@ -5,7 +5,7 @@
 
 use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
-use crate::error::Class;
+use crate::error::{Class, is_terminating, words};
 use crate::lease::Leadership;
 use crate::plan::Plan;
 use crate::watches::Live;
@@ -21,7 +21,7 @@ mod contains;
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// The API server refused.
-    #[error("cannot {verb} {key}: {source}")]
+    #[error("cannot {verb} {key}: {}", words(source))]
     Kube {
         /// What was tried.
         verb: &'static str,
@@ -50,6 +50,12 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Whether nothing can be made in the namespace any more.
+    #[must_use]
+    pub fn is_terminating(&self) -> bool {
+        matches!(self, Self::Kube { source, .. } if is_terminating(source))
+    }
+
     /// Its class.
     #[must_use]
     pub fn class(&self) -> Class {

@@ -1,12 +1,12 @@
 //! The Job that brings one store to the schema of a server version.
 //!
-//! Its three steps (create the database, set the schema up, update it) are containers that run one after the other, so
+//! Its steps (create the database, see that it is not another Temporal cluster's, set the schema up, update it) are containers that run one after the other, so
 //! that the step that fails is known by name and its last words reach the status. Each step may be repeated.
 
 use super::metadata::{SCHEMA_ACCOUNT, child_name, metadata, names, object_labels};
 use super::object::hash_of;
 use super::server::{from_secret, literal, pull_secrets};
-use super::{Object, SecretVersions, security, store_tls};
+use super::{Object, SecretVersions, owner_check, security, store_tls};
 use crate::api::{annotations, labels};
 use crate::validate::version::tools_for;
 use crate::validate::{ValidCluster, ValidStore, image_reference};
@@ -21,6 +21,9 @@ pub const UPDATE_STEP: &str = "schema-script-runner";
 pub const CREATE_STEP: &str = "create-database";
 /// Name of the container that sets the schema up.
 pub const SETUP_STEP: &str = "setup-schema";
+
+/// Every step, in order.
+pub const STEPS: [&str; 4] = [CREATE_STEP, owner_check::CHECK_STEP, SETUP_STEP, UPDATE_STEP];
 
 /// Name of the Job of a try: short, and different whenever its pod or a Secret it reads would be.
 #[must_use]
@@ -56,7 +59,11 @@ pub fn schema(cluster: &ValidCluster, store: &ValidStore, secrets: &SecretVersio
             completions: Some(1),
             ttl_seconds_after_finished: Some(cluster.job_ttl_seconds),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
+                metadata: Some(ObjectMeta {
+                    labels: Some(pod_labels),
+                    annotations: owner_check::applies(store).then(|| [owner_check::annotation(cluster)].into()),
+                    ..ObjectMeta::default()
+                }),
                 spec: Some(pod(cluster, store)),
             },
             ..JobSpec::default()
@@ -71,6 +78,10 @@ fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
     if store.create {
         before.push(step(cluster, store, CREATE_STEP, &["create-database"]));
     }
+    let checks = owner_check::applies(store);
+    if checks {
+        before.push(owner_check::step(step(cluster, store, owner_check::CHECK_STEP, &[])));
+    }
     before.push(step(cluster, store, SETUP_STEP, &["setup-schema", "--version", "0.0"]));
     let update = ["update-schema", "--schema-name", store.kind.schema_name()];
     PodSpec {
@@ -84,7 +95,7 @@ fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
         affinity: users.affinity.clone(),
         tolerations: users.tolerations.clone(),
         priority_class_name: users.priority_class_name.clone(),
-        volumes: some(store_tls::volumes(store).collect()),
+        volumes: some(store_tls::volumes(store).chain(checks.then(owner_check::volume)).collect()),
         init_containers: Some(before),
         containers: vec![step(cluster, store, UPDATE_STEP, &update)],
         ..PodSpec::default()

@@ -9,6 +9,7 @@ mod monitor;
 pub mod network;
 mod object;
 pub mod overrides;
+mod owner_check;
 mod probes;
 mod security;
 pub mod server;

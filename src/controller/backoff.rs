@@ -25,6 +25,11 @@ impl<K: Eq + Hash> Backoff<K> {
         delay
     }
 
+    /// Failures in a row so far.
+    pub(super) fn failures(&self, key: &K) -> u32 {
+        self.counts().get(key).copied().unwrap_or(0)
+    }
+
     /// Notes a success, or that the object is gone.
     pub(super) fn reset(&self, key: &K) {
         self.counts().remove(key);
@@ -44,7 +49,9 @@ mod tests {
         let backoff = Backoff::new();
         let seconds: Vec<_> = (0..8).map(|_| backoff.failed("a").as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(backoff.failures(&"a"), 8);
         backoff.reset(&"a");
+        assert_eq!(backoff.failures(&"a"), 0);
         assert_eq!(backoff.failed("a"), FIRST);
     }
 }

@@ -1,14 +1,16 @@
 //! The loop of `TemporalCluster`: validate → observe → plan → apply → report.
 
-use super::Ctx;
 use super::error::Error;
+use super::{Ctx, pauses};
 use crate::api::{TemporalCluster, TemporalClusterStatus, conditions};
+use crate::apply::ApplyError;
 use crate::error::Class;
 use crate::observe::spread;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Obstacle, Plan};
 use crate::report::report;
 use crate::temporal::ClusterRef;
 use crate::validate::{self, Invalid, ValidCluster};
+use crate::watches::Live;
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -30,10 +32,27 @@ pub(super) async fn reconcile(cluster: Arc<TemporalCluster>, ctx: Arc<Ctx>) -> R
         Err(_) => Err(Error::Deadline(DEADLINE.as_secs())),
     };
     ctx.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
-    if result.is_ok() {
-        ctx.backoff.reset(&key(&cluster));
+    match &result {
+        Ok(_) => ctx.backoff.reset(&key(&cluster)),
+        // what was planned is told along with it where it happens
+        Err(Error::Apply(_) | Error::Report(_)) => {}
+        Err(error) if is_told(error, &cluster, &ctx) => {
+            let old = ctx.statuses.latest(&cluster);
+            let sentence = error.sentence();
+            let status = plan::obstructed(Obstacle::Work, &sentence, old.clone(), &old, Timestamp::now());
+            tell_if_possible(&cluster, &ctx, &old, status).await;
+        }
+        Err(_) => {}
     }
     result
+}
+
+/// Failures in a row after which one that may pass by itself is told.
+const TOLD_AFTER: u32 = 3;
+
+/// What somebody must change is told at once; what may pass by itself when it does not.
+fn is_told(error: &Error, cluster: &TemporalCluster, ctx: &Ctx) -> bool {
+    error.class() != Class::Transient || ctx.backoff.failures(&key(cluster)) >= TOLD_AFTER
 }
 
 /// When to try again after a failure: the longer the more often it failed in a row; a bug of ours last.
@@ -52,29 +71,26 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
     if cluster.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change()); // the garbage collector follows the owner references; databases stay
     }
+    if let Some(left) = ctx.pauses.left(&key(cluster)) {
+        return Ok(Action::requeue(left));
+    }
     ctx.stores_ready().await;
     let now = Timestamp::now();
     let old = ctx.statuses.latest(cluster);
+    let live = ctx.observer.live(&cluster.namespace().unwrap_or_default(), &cluster.uid().unwrap_or_default());
     let valid = match validate::cluster(cluster) {
         Ok(valid) => valid,
-        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, now).await,
+        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
-    let live = ctx.observer.live(&valid.namespace, &cluster.uid().unwrap_or_default());
     let seen = ctx.observer.observe(&valid, &live, now).await?;
     let plan = match plan::cluster(&valid, cluster.metadata.generation, &old, &seen, now) {
         Ok(plan) => plan,
-        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, now).await,
+        Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
     let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, &plan, &live).await;
     match applied {
         Ok(done) => ctx.metrics.applied(done.sent, done.skipped, done.deleted),
-        Err(error) => {
-            if error.class() == Class::User {
-                let status = plan::obstructed(&error.to_string(), plan.status, &old, now);
-                tell(cluster, ctx, &old, status).await?;
-            }
-            return Err(error.into());
-        }
+        Err(error) => return held_up(cluster, ctx, &old, plan.status, error, now).await,
     }
     let wake = wake(&valid, &plan);
     tell(cluster, ctx, &old, plan.status).await?;
@@ -87,11 +103,47 @@ async fn refuse(
     ctx: &Ctx,
     old: &TemporalClusterStatus,
     invalid: &Invalid,
+    live: &Live,
     now: Timestamp,
 ) -> Result<Action, Error> {
-    let status = plan::refused(invalid, cluster.metadata.generation, old, now);
+    let status = plan::refused(invalid, cluster.metadata.generation, old, &live.role_deployments(), now);
     tell(cluster, ctx, old, status).await?;
-    Ok(Action::await_change())
+    Ok(Action::await_change()) // a change of its Deployments too
+}
+
+/// Tells why an object cannot be made so. In a namespace that is being deleted nothing is tried any more.
+async fn held_up(
+    cluster: &TemporalCluster,
+    ctx: &Ctx,
+    old: &TemporalClusterStatus,
+    planned: TemporalClusterStatus,
+    error: ApplyError,
+    now: Timestamp,
+) -> Result<Action, Error> {
+    let terminating = error.is_terminating();
+    let obstacle = if terminating { Obstacle::Terminating } else { Obstacle::Apply };
+    let words = error.to_string();
+    let error = Error::from(error);
+    if terminating || is_told(&error, cluster, ctx) {
+        tell_if_possible(cluster, ctx, old, plan::obstructed(obstacle, &words, planned, old, now)).await;
+    }
+    if terminating {
+        ctx.pauses.set(key(cluster), pauses::TERMINATING);
+        return Ok(Action::requeue(pauses::TERMINATING));
+    }
+    Err(error)
+}
+
+/// Beside another failure, that of telling it is only logged.
+async fn tell_if_possible(
+    cluster: &TemporalCluster,
+    ctx: &Ctx,
+    old: &TemporalClusterStatus,
+    new: TemporalClusterStatus,
+) {
+    if let Err(error) = tell(cluster, ctx, old, new).await {
+        tracing::warn!(%error, cluster = %key(cluster), "cannot tell it in the status");
+    }
 }
 
 /// The plan's wake, spread so that clusters do not ask in step.

@@ -1,7 +1,7 @@
 //! What may go wrong in a reconcile, each with its class.
 
 use crate::apply::ApplyError;
-use crate::error::Class;
+use crate::error::{Class, words};
 use crate::observe::ObserveError;
 use crate::report::ReportError;
 
@@ -26,6 +26,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// One sentence without its full stop, fit for a condition.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Observe(ObserveError::Kube(e)) => format!("cannot read from the API server: {}", words(e)),
+            other => other.to_string(),
+        }
+    }
+
     /// Its class.
     #[must_use]
     pub fn class(&self) -> Class {

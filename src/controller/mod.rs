@@ -3,6 +3,7 @@
 mod backoff;
 mod cluster;
 mod error;
+mod pauses;
 mod statuses;
 
 pub use error::Error;
@@ -13,16 +14,17 @@ use crate::lease::Leadership;
 use crate::observe::Observer;
 use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Temporal};
-use crate::watches::{self, Stores, Streams, scope};
+use crate::watches::{self, Stores, Streams};
 use backoff::Backoff;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::api::PartialObjectMeta;
+use kube::runtime::Controller;
 use kube::runtime::controller::{self, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, watcher};
 use kube::{Client, ResourceExt};
+use pauses::Pauses;
 use statuses::Statuses;
 use std::future::Future;
 use std::sync::Arc;
@@ -52,6 +54,7 @@ struct Ctx {
     leadership: Leadership,
     statuses: Statuses,
     backoff: Backoff<ClusterRef>,
+    pauses: Pauses,
     metrics: Metrics,
 }
 
@@ -82,7 +85,9 @@ impl Ctx {
         if let Some(uid) = &gone.extra.uid {
             self.statuses.forget(uid);
         }
-        self.backoff.reset(&ClusterRef { namespace, name: gone.name.clone() });
+        let cluster = ClusterRef { namespace, name: gone.name.clone() };
+        self.pauses.forget(&cluster);
+        self.backoff.reset(&cluster);
     }
 }
 
@@ -104,11 +109,15 @@ pub async fn run(
         client: client.clone(),
         statuses: Statuses::default(),
         backoff: Backoff::new(),
+        pauses: Pauses::default(),
         stores,
         leadership,
         metrics,
     });
     let Streams {
+        clusters,
+        all_clusters,
+        neighbours,
         deployments,
         jobs,
         replica_sets,
@@ -120,7 +129,7 @@ pub async fn run(
         service_monitors,
     } = streams;
     let shutdown = shutdown.shared();
-    Controller::new(scope::<TemporalCluster>(&client, settings.namespace.as_deref()), watcher::Config::default())
+    Controller::for_stream(clusters, all_clusters)
         .with_config(Config::default().concurrency(settings.concurrency).debounce(DEBOUNCE))
         .owns_stream(deployments)
         .owns_stream(jobs)
@@ -131,6 +140,7 @@ pub async fn run(
         .owns_stream(ingresses)
         .owns_stream(service_monitors)
         .watches_stream(replica_sets, |set| cluster_of(&set))
+        .reconcile_on(neighbours)
         .graceful_shutdown_on(shutdown)
         .run(cluster::reconcile, cluster::on_error, Arc::clone(&ctx))
         .for_each(|result| {

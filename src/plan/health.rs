@@ -5,13 +5,16 @@ use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, Truth};
 use crate::api::services::Role;
 use crate::api::status::Phase;
 use crate::build::ObjectKey;
-use crate::plan::rollout::{Progress, RoleState, Rollout};
-use crate::plan::schema::{self, SchemaPlan};
+use crate::plan::neighbours::Taken;
+use crate::plan::pods;
+use crate::plan::remedies::with_remedy;
+use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete};
+use crate::plan::schema::SchemaPlan;
 use crate::plan::{Membership, Observed, TemporalView};
 use crate::validate::ValidCluster;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
 /// How long a cluster that was ready may be without Temporal's proof before it counts as not ready.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -36,6 +39,8 @@ impl Verdict {
 /// What stands before everything else.
 #[derive(Clone, Copy, Debug)]
 pub struct Blockers<'a> {
+    /// A database that another cluster has.
+    pub taken: Option<&'a Taken>,
     /// Secrets that the pods read and that do not exist.
     pub missing_secrets: &'a [&'a str],
     /// The first object that has not been sent as it is wanted now.
@@ -57,6 +62,8 @@ pub struct Health {
     pub ready: bool,
     /// A change is on its way.
     pub reconciling: bool,
+    /// Nothing will change until somebody acts.
+    pub stalled: bool,
     /// The word for it.
     pub phase: Phase,
 }
@@ -81,8 +88,10 @@ pub fn assess(
     // a change under way does not make a serving cluster unready: every role still answers
     let complete = services.truth == Truth::True && schema.is_ready();
     let ready = proven && rollout.every_role_available() && (was_ready || complete);
-    let (reason, message) = sentence(cluster, blockers, schema, &services, &membership);
+    let ui = ui(cluster, seen, now);
+    let (reason, message) = sentence(cluster, blockers, schema, &services, &membership, ui);
     let settled = ready && reason == SERVING;
+    let stalled = [DATABASE_TAKEN, SHARD_COUNT].contains(&reason);
     Health {
         overall: Verdict::new(ready.into(), reason, message),
         phase: phase(
@@ -90,9 +99,10 @@ pub fn assess(
             settled,
             ready,
             changing(old, generation, rollout, schema),
-            !blockers.missing_secrets.is_empty(),
+            (!blockers.missing_secrets.is_empty(), stalled),
         ),
-        reconciling: !settled,
+        reconciling: !settled && !stalled,
+        stalled,
         services,
         membership,
         ready,
@@ -101,6 +111,10 @@ pub fn assess(
 
 /// Reason of a cluster with nothing left to do.
 const SERVING: &str = "ClusterReady";
+/// Reason of a cluster one of whose databases is another's.
+const DATABASE_TAKEN: &str = "DatabaseTaken";
+/// Reason of a cluster whose database has another number of shards.
+const SHARD_COUNT: &str = "ShardCountDiffers";
 
 /// What is to be said: the first thing that is not as it should be.
 fn sentence(
@@ -109,8 +123,11 @@ fn sentence(
     schema: &SchemaPlan,
     services: &Verdict,
     membership: &Verdict,
+    ui: Option<(&'static str, String)>,
 ) -> (&'static str, String) {
-    if let Some(name) = blockers.missing_secrets.first() {
+    if let Some(taken) = blockers.taken {
+        (DATABASE_TAKEN, database_taken(taken))
+    } else if let Some(name) = blockers.missing_secrets.first() {
         ("SecretMissing", missing_secret(cluster, name))
     } else if let Some(pending) = &schema.pending {
         (pending.reason(), pending.message.clone())
@@ -121,7 +138,7 @@ fn sentence(
     } else if membership.truth != Truth::True {
         (membership.reason, membership.message.clone())
     } else {
-        (SERVING, serving(cluster, blockers.notes))
+        ui.unwrap_or_else(|| (SERVING, serving(cluster, blockers.notes)))
     }
 }
 
@@ -134,12 +151,35 @@ fn missing_secret(cluster: &ValidCluster, name: &str) -> String {
     format!("Waits for the Secret {name:?} in namespace {:?}; create it with the {word} {keys}.", cluster.namespace)
 }
 
+fn database_taken(taken: &Taken) -> String {
+    format!(
+        "The database {} belongs to the TemporalCluster {}; name another database, or delete or change that cluster. Until then nothing is changed here.",
+        taken.database, taken.by
+    )
+}
+
+/// What is still to be said of the Web UI; it has no part in whether the cluster serves.
+fn ui(cluster: &ValidCluster, seen: &Observed, now: Timestamp) -> Option<(&'static str, String)> {
+    cluster.ui.as_ref()?;
+    let name = format!("{}-ui", cluster.name);
+    let live = seen.deployments.iter().find(|d| d.metadata.name.as_ref() == Some(&name))?;
+    if is_complete(live) {
+        return None;
+    }
+    let wanted = live.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
+    let available = live.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0);
+    Some(match trouble("ui", Some(live), seen, now) {
+        Some(why) => ("UiNotReady", format!("The Web UI has {available} of {wanted} pods available: {why}.")),
+        None => ("UiProgressing", format!("The Web UI has {available} of {wanted} pods available.")),
+    })
+}
+
 fn serving(cluster: &ValidCluster, notes: &[String]) -> String {
     let notes = cluster.warnings.iter().chain(notes).fold(String::new(), |all, w| format!("{all} Note: {w}."));
     format!("Temporal {} serves with {} history shards.{notes}", cluster.version, cluster.history_shards)
 }
 
-/// The first role that is not complete speaks for all.
+/// One role speaks for all: the first that is held up, else the first on its way, else the first that is not complete.
 fn services(
     cluster: &ValidCluster,
     rollout: &Rollout,
@@ -147,76 +187,61 @@ fn services(
     membership: &Verdict,
     now: Timestamp,
 ) -> Verdict {
-    let rolling = rollout.roles.iter().find(|r| r.progress == Progress::Rolling);
-    let Some(state) = rolling.or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete)) else {
+    let rolling = || rollout.roles.iter().filter(|r| r.progress == Progress::Rolling);
+    let held_up = rolling().find_map(|state| {
+        let role = state.role.name();
+        let unsharded = || shardless(cluster, state, seen).map(|why| ("TooFewShards", why));
+        let why = trouble(role, seen.role_deployment(state.role), seen, now).map(|why| ("RoleNotReady", why));
+        why.or_else(unsharded).map(|(reason, why)| (state, reason, why))
+    });
+    if let Some((RoleState { role, wanted, available, .. }, reason, why)) = held_up {
+        let text = format!("The {role} role has {available} of {wanted} pods available: {why}.");
+        return Verdict::new(Truth::False, reason, text);
+    }
+    let late = rolling().next().or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete));
+    let Some(RoleState { role, wanted, available, progress }) = late else {
         return Verdict::new(Truth::True, "RolesReady", "Every role runs the wanted pods.");
     };
-    let RoleState { role, wanted, available, .. } = state;
-    match state.progress {
+    match progress {
         Progress::Absent => Verdict::new(Truth::False, "RoleAbsent", format!("The {role} role is not made yet.")),
         Progress::Outdated => {
             // no role is on its way, so Kubernetes has proven the last one: Temporal has not
             let why = if membership.truth == Truth::True { String::new() } else { format!(" {}", membership.message) };
-            Verdict::new(
-                Truth::False,
-                "RolePending",
-                format!("The {role} role waits for its turn in the rollout.{why}"),
-            )
+            let text = format!("The {role} role waits for its turn in the rollout.{why}");
+            Verdict::new(Truth::False, "RolePending", text)
         }
-        _ => match seen.pods_of(role.name()).find_map(|pod| waiting_reason(pod, now)) {
-            Some(reason) => Verdict::new(
-                Truth::False,
-                "RoleNotReady",
-                format!("The {role} role has {available} of {wanted} pods available: {reason}."),
-            ),
-            None => Verdict::new(
-                Truth::False,
-                "RoleProgressing",
-                format!("The {role} role of server {} has {available} of {wanted} pods available.", cluster.version),
-            ),
-        },
+        _ => {
+            let version = &cluster.version;
+            let text = format!("The {role} role of server {version} has {available} of {wanted} pods available.");
+            Verdict::new(Truth::False, "RoleProgressing", text)
+        }
     }
 }
 
-/// Why a pod does not get on, as Kubernetes says it; `None` when it just needs time.
-pub(super) fn waiting_reason(pod: &Pod, now: Timestamp) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let name = pod.name_any();
-    let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
-    if let Some(condition) = unscheduled {
-        return Some(format!(
-            "pod {name} cannot be scheduled: {}",
-            condition.message.as_deref().unwrap_or("no reason given")
-        ));
-    }
-    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    for container in containers {
-        let waiting = container.state.as_ref().and_then(|s| s.waiting.as_ref());
-        let Some(reason) = waiting.and_then(|w| w.reason.as_deref()) else { continue };
-        if ["PodInitializing", "ContainerCreating"].contains(&reason) {
-            continue;
-        }
-        let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
-        let said = last.and_then(|t| t.message.as_deref()).or_else(|| waiting.and_then(|w| w.message.as_deref()));
-        let mut said = said.map(schema::reason_in).unwrap_or_default();
-        if said.ends_with(schema::CONSEQUENCE) {
-            // what Kubernetes keeps of a server's last words does not reach back to the reason
-            said.push_str(
-                "; check address, user, password and TLS of the stores, the container's log says which it is",
-            );
-        }
-        return Some(format!("container {} of pod {name} is in {reason}: {said}", container.name));
-    }
-    let idle =
-        status.conditions.iter().flatten().find(|c| c.type_ == "PodReadyToStartContainers" && c.status == "False");
-    let since = idle.filter(|_| status.phase.as_deref() == Some("Pending"))?.last_transition_time.as_ref()?.0;
-    (now.duration_since(since) > START).then(|| {
-        format!("pod {name} has not begun; its events say what is missing, such as a key of a Secret that is mounted")
+/// What holds a Deployment's pods up, a living pod before one that was ended.
+fn trouble(component: &str, live: Option<&Deployment>, seen: &Observed, now: Timestamp) -> Option<String> {
+    let is_over = |pod: &&Pod| pod.status.as_ref().is_some_and(|s| s.phase.as_deref() == Some("Failed"));
+    let living = || seen.pods_of(component).filter(|p| !is_over(p)).find_map(|p| pods::held_back(p, now));
+    let over = || seen.pods_of(component).filter(is_over).find_map(|p| pods::held_back(p, now));
+    living().or_else(|| live.and_then(pods::not_made)).or_else(over)
+}
+
+/// Every history pod is in the ring and every shard is owned, and yet a pod is not ready: it has got no shard. With many
+/// shards for each pod that passes by itself.
+fn shardless(cluster: &ValidCluster, state: &RoleState, seen: &Observed) -> Option<String> {
+    let TemporalView::Seen(m) = &seen.temporal else { return None };
+    let few = i64::from(m.shards) < i64::from(state.wanted) * 4;
+    let all_there = m.members(Role::History) >= state.wanted && m.owned_shards == m.shards;
+    (state.role == Role::History && few && all_there && state.available < state.wanted).then(|| {
+        format!(
+            "{} history shards are too few for {} pods, and a pod without a shard does not turn ready; scale {}-history to at most {}",
+            m.shards,
+            state.wanted,
+            cluster.name,
+            (m.shards / 4).max(1)
+        )
     })
 }
-
-/// Volumes and network of a pod are there within this time, unless something is missing.
-const START: SignedDuration = SignedDuration::from_secs(20);
 
 /// Whether Temporal's own view agrees with Kubernetes'.
 fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdict {
@@ -225,7 +250,7 @@ fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Ver
         TemporalView::Silent { why, .. } => Verdict::new(
             Truth::Unknown,
             "TemporalUnreachable",
-            format!("The frontend does not answer the operator: {why}."),
+            format!("The frontend does not answer the operator: {}.", with_remedy(why)),
         ),
         TemporalView::Seen(m) => disagreement(cluster, rollout, m).unwrap_or_else(|| {
             Verdict::new(Truth::True, "MembersAgree", "Every pod is in its ring and every shard is owned.")
@@ -237,10 +262,10 @@ fn disagreement(cluster: &ValidCluster, rollout: &Rollout, seen: &Membership) ->
     let wanted_shards = u32::try_from(cluster.history_shards).unwrap_or_default();
     if seen.shards != wanted_shards {
         let text = format!(
-            "The database was made with {} history shards, spec.numHistoryShards says {wanted_shards}; the database wins. Make a new cluster with that number or an empty database.",
+            "The database was made with {} history shards, spec.numHistoryShards says {wanted_shards}; the database wins. Delete this TemporalCluster and make it with that number, or give it empty databases.",
             seen.shards
         );
-        return Some(Verdict::new(Truth::False, "ShardCountDiffers", text));
+        return Some(Verdict::new(Truth::False, SHARD_COUNT, text));
     }
     // a frontend that is not rolled yet does not know the ring of an internal frontend that is new
     let old_frontend = rollout.state(Role::Frontend).is_some_and(|f| f.progress != Progress::Complete);
@@ -276,12 +301,19 @@ fn changing(old: &TemporalClusterStatus, generation: Option<i64>, rollout: &Roll
         || rollout.roles.iter().any(|r| r.progress == Progress::Outdated)
 }
 
-fn phase(old: &TemporalClusterStatus, settled: bool, ready: bool, changing: bool, blocked: bool) -> Phase {
+fn phase(
+    old: &TemporalClusterStatus,
+    settled: bool,
+    ready: bool,
+    changing: bool,
+    (blocked, stalled): (bool, bool),
+) -> Phase {
     let first_time = matches!(old.phase, None | Some(Phase::Pending | Phase::Creating));
     match () {
         () if settled => Phase::Ready,
+        () if stalled && !ready => Phase::Failed,
         () if blocked && !ready => Phase::Pending,
-        () if blocked => Phase::Degraded,
+        () if blocked || stalled => Phase::Degraded,
         () if first_time && !ready => Phase::Creating,
         () if changing || (ready && old.phase == Some(Phase::Updating)) => Phase::Updating,
         () => Phase::Degraded,

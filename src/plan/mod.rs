@@ -1,18 +1,22 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
 pub mod health;
+pub mod neighbours;
 mod observed;
+mod pods;
 pub mod preview;
+pub mod remedies;
 pub mod rollout;
 pub mod schema;
 mod status;
+mod words;
 
-pub use status::{obstructed, refused};
+pub use status::{Obstacle, obstructed, refused};
 
 pub use observed::{Child, Membership, Observed, TemporalView};
 
-use crate::api::TemporalClusterStatus;
 use crate::api::services::Role;
+use crate::api::{TemporalClusterStatus, conditions};
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::{Invalid, ValidCluster};
 use health::{Blockers, Health};
@@ -49,8 +53,10 @@ pub fn cluster(
     let missing: Vec<&str> = valid.secret_names().into_iter().filter(|n| seen.secret_version(n).is_none()).collect();
     let config = ServerConfig::render(valid);
     let secrets = secret_versions(seen);
-    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, !missing.is_empty(), now);
-    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && missing.is_empty(), seen)?;
+    let blocked = !missing.is_empty() || seen.taken.is_some();
+    let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
+    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked, now);
+    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen)?;
 
     let mut objects = build::foundation(valid)?;
     objects.extend(schema.job.clone());
@@ -59,7 +65,8 @@ pub fn cluster(
     let notes = leave_out_unserved(&mut objects, seen);
 
     let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
-    let blockers = Blockers { missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
+    let taken = seen.taken.as_ref();
+    let blockers = Blockers { taken, missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
@@ -109,10 +116,11 @@ fn prune(
     gone
 }
 
-/// Settled: look at Temporal every 10 s. At work: every 2 s. Between tries of a Job: when the next is due, and every 5 s,
+/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s. Between tries of a Job: when the next is due, and every 5 s,
 /// since a corrected Secret is not heard of but looked for.
 fn wake(health: &Health, schema: &SchemaPlan, now: Timestamp) -> Duration {
     match schema.retry_at {
+        _ if health.stalled => Duration::from_secs(10),
         Some(at) => Duration::try_from(at.duration_since(now))
             .unwrap_or_default()
             .clamp(Duration::from_millis(200), Duration::from_secs(5)),

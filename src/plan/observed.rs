@@ -3,6 +3,7 @@
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::build::{Object, ObjectKey};
+use crate::plan::neighbours::Taken;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -28,6 +29,10 @@ pub struct Observed {
     pub replica_set_configs: BTreeSet<String>,
     /// `resourceVersion` of each Secret its pods read; `None` when the Secret does not exist.
     pub secrets: BTreeMap<String, Option<String>>,
+    /// What the API server said when it refused a Job's pod, by Job; looked up only for a Job that has none.
+    pub refusals: BTreeMap<String, String>,
+    /// A database of the cluster that another TemporalCluster has.
+    pub taken: Option<Taken>,
     /// What Temporal itself says.
     pub temporal: TemporalView,
     /// Whether the API server has the kind ServiceMonitor.

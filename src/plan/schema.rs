@@ -1,12 +1,14 @@
 //! Which schema Job is due: one at a time, the default store first, again with a growing delay when one fails.
 
-use crate::api::annotations;
 use crate::api::status::{DatastoreStatus, PersistenceStatus};
+use crate::api::{annotations, labels};
 use crate::build::{Object, SecretVersions, job};
-use crate::plan::Observed;
+use crate::plan::remedies::with_remedy;
+use crate::plan::{Observed, pods};
 use crate::validate::{StoreKind, ValidCluster, ValidStore};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerState, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use semver::Version;
@@ -32,17 +34,33 @@ pub struct SchemaPlan {
 pub struct Pending {
     /// The store at work.
     pub store: StoreKind,
-    /// The last try failed; its step and last words.
-    pub failure: Option<String>,
+    /// How it stands.
+    pub trouble: Option<Trouble>,
     /// One sentence.
     pub message: String,
 }
+
+/// What is wrong with a schema that is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The last try failed.
+    Failed,
+    /// The Job has no pod, or a pod that does not get on.
+    HeldUp,
+}
+
+/// Reason of a schema whose last try failed.
+const FAILED: &str = "SchemaFailed";
 
 impl Pending {
     /// The condition's reason.
     #[must_use]
     pub fn reason(&self) -> &'static str {
-        if self.failure.is_some() { "SchemaFailed" } else { "SchemaPending" }
+        match self.trouble {
+            Some(Trouble::Failed) => FAILED,
+            Some(Trouble::HeldUp) => "SchemaHeldUp",
+            None => "SchemaPending",
+        }
     }
 }
 
@@ -59,13 +77,15 @@ fn delay(attempt: u32) -> SignedDuration {
     SignedDuration::from_secs(1_i64 << attempt.clamp(1, 7).saturating_sub(1)).min(SignedDuration::from_secs(60))
 }
 
-/// Plans the schema. With `blocked` no Job is started.
+/// Plans the schema. `told` is the condition of the schema so far. With `blocked` no Job is started.
+#[allow(clippy::too_many_arguments)] // all that the choice of a Job depends on
 #[must_use]
 pub fn plan(
     cluster: &ValidCluster,
     secrets: &SecretVersions,
     recorded: Option<&PersistenceStatus>,
     seen: &Observed,
+    told: Option<&Condition>,
     blocked: bool,
     now: Timestamp,
 ) -> SchemaPlan {
@@ -97,10 +117,7 @@ pub fn plan(
         // one Job at a time: a later store waits for the earlier one
         if !done && plan.pending.is_none() {
             match busy {
-                Some(job) => {
-                    let message = running(store.kind.name(), job, seen, now);
-                    plan.pending = Some(Pending { store: store.kind, failure: None, message });
-                }
+                Some(job) => plan.pending = Some(running(store.kind, job, seen, told, now)),
                 None => tries.next(store, last, blocked, now, &mut plan),
             }
         }
@@ -150,8 +167,7 @@ impl<'a> Tries<'a> {
 
     /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
     fn at_work(&self, job: &Job) -> bool {
-        let held_back =
-            pod_of(job, self.seen).is_some_and(|pod| super::health::waiting_reason(pod, self.now).is_some());
+        let held_back = pod_of(job, self.seen).is_some_and(|pod| pods::held_back(pod, self.now).is_some());
         let wanted = self
             .cluster
             .stores()
@@ -177,27 +193,42 @@ impl<'a> Tries<'a> {
                 plan.job = Some(job::schema(self.cluster, store, self.secrets, 1));
                 format!("Setting up the schema of the {name} store for server {}.", self.cluster.version)
             };
-            plan.pending = Some(Pending { store: store.kind, failure: None, message });
+            plan.pending = Some(Pending { store: store.kind, trouble: None, message });
             return;
         };
         let due = at.checked_add(delay(attempt)).unwrap_or(at);
         if now >= due && !blocked {
             plan.job = Some(job::schema(self.cluster, store, self.secrets, attempt + 1));
             plan.keep.remove(&job.name_any());
-        } else {
+        } else if !blocked {
             plan.retry_at = Some(due);
         }
         let words = last_words(job, self.seen);
         let message = format!("The schema Job of the {name} store failed {words}; it is tried again by itself.");
-        plan.pending = Some(Pending { store: store.kind, failure: Some(words), message });
+        plan.pending = Some(Pending { store: store.kind, trouble: Some(Trouble::Failed), message });
     }
 }
 
-/// What a Job that has not ended is doing; names what holds its pod back.
-fn running(store: &str, job: &Job, seen: &Observed, now: Timestamp) -> String {
-    match pod_of(job, seen).and_then(|pod| super::health::waiting_reason(pod, now)) {
-        Some(reason) => format!("The schema Job of the {store} store waits: {reason}."),
-        None => format!("The schema Job of the {store} store is running."),
+/// What a Job that has not ended is doing; names what holds its pod back. `due` is the first store that is not ready,
+/// which may be another one than the Job's.
+fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>, now: Timestamp) -> Pending {
+    let store = job.labels().get(labels::STORE).map_or(due.name(), String::as_str);
+    let held_back = match pod_of(job, seen) {
+        Some(pod) => pods::held_back(pod, now),
+        None => seen.refusals.get(&job.name_any()).map(|said| format!("its pod cannot be made: {}", with_remedy(said))),
+    };
+    if let Some(reason) = held_back {
+        let message = format!("The schema Job of the {store} store waits: {reason}.");
+        return Pending { store: due, trouble: Some(Trouble::HeldUp), message };
+    }
+    // a try after a failed one does not make the failure unsaid
+    let tries = job.annotations().get(annotations::ATTEMPT).and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
+    match told.filter(|c| tries > 1 && c.reason == FAILED) {
+        Some(failure) => Pending { store: due, trouble: Some(Trouble::Failed), message: failure.message.clone() },
+        None => {
+            let message = format!("The schema Job of the {store} store is running.");
+            Pending { store: due, trouble: None, message }
+        }
     }
 }
 
@@ -229,65 +260,14 @@ fn last_words(job: &Job, seen: &Observed) -> String {
         .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()))
         .collect();
     // a sidecar that was stopped when a step had failed is not the reason
-    containers.sort_by_key(|c| ![job::CREATE_STEP, job::SETUP_STEP, job::UPDATE_STEP].contains(&c.name.as_str()));
+    containers.sort_by_key(|c| !job::STEPS.contains(&c.name.as_str()));
     for container in containers {
         let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
         if let Some(ended) = ended.filter(|e| e.exit_code != 0) {
-            let said = ended.message.as_deref().map(reason_in).filter(|m| !m.is_empty());
-            let said = said.unwrap_or_else(|| format!("exit code {}", ended.exit_code));
-            return format!("at {}: {said}", container.name);
+            return format!("at {}: {}", container.name, pods::ended(ended));
         }
     }
     "without saying why".to_owned()
-}
-
-/// What the tool says when a connection failed before, for a reason it has given then.
-pub(super) const CONSEQUENCE: &str = "no usable database connection found";
-
-/// The tool logs console lines (`time LEVEL text {"error": …}`, coloured). The reason is the last error that is not
-/// the consequence of an earlier one; without any, the last line.
-pub(super) fn reason_in(log: &str) -> String {
-    let plain = without_colours(log);
-    let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
-    let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
-    let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    let said = cause.cloned().or_else(|| field_in(last_line(), "msg")).unwrap_or_else(|| last_line().to_owned());
-    crate::api::conditions::shorten(innermost(&said), 300)
-}
-
-/// A server that cannot be built says for what it was needed, function by function, each with `file.go:line): `; why comes
-/// last.
-fn innermost(error: &str) -> &str {
-    let places = error.match_indices(".go:").filter_map(|(at, _)| {
-        let after = error.get(at + 4..)?.trim_start_matches(|c: char| c.is_ascii_digit());
-        after.strip_prefix("): ")
-    });
-    // it ends a sentence of the status
-    places.last().filter(|why| !why.is_empty()).unwrap_or(error).trim_end_matches('.')
-}
-
-/// The `error` of a log line's fields.
-fn error_in(line: &str) -> Option<String> {
-    field_in(line, "error")
-}
-
-fn field_in(line: &str, field: &str) -> Option<String> {
-    let fields: serde_json::Value = serde_json::from_str(line.get(line.find('{')?..)?.trim()).ok()?;
-    Some(fields.get(field)?.as_str()?.to_owned())
-}
-
-/// Text without the escape sequences that colour it.
-fn without_colours(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '\u{1b}' {
-            rest.by_ref().find(char::is_ascii_alphabetic);
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -298,18 +278,5 @@ mod tests {
     fn delays_grow_to_a_minute() {
         let seconds: Vec<_> = (1..9).map(|a| delay(a).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
-    }
-
-    #[test]
-    fn the_reason_is_the_last_line_without_decoration() {
-        assert_eq!(reason_in("a\n{\"level\":\"error\",\"msg\":\"m\",\"error\":\"no such host\"}\n"), "no such host");
-        assert_eq!(reason_in("first\n\n last \n"), "last");
-        let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
-        assert_eq!(reason_in(coloured), "no usable database connection found");
-        let built = "Unable to create server. Error: could not build arguments for function \"f\" (a.com/b@v1/c.go:307): received non-nil error (a.com/d.go:178): sql schema check failed: pq: no (more).";
-        assert_eq!(reason_in(built), "sql schema check failed: pq: no (more)");
-        assert_eq!(reason_in("{\"level\":\"warn\",\"msg\":\"too close\"}\n"), "too close");
-        let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
-        assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }
 }

@@ -2,11 +2,14 @@
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, Truth};
+use crate::api::services::Role;
 use crate::api::status::{Phase, ServiceStatus};
 use crate::plan::health::Health;
+use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, Rollout};
 use crate::plan::schema::SchemaPlan;
 use crate::validate::{Invalid, ValidCluster};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::Timestamp;
 
 /// The status of a cluster that is carried out.
@@ -24,13 +27,15 @@ pub(super) fn report(
         conditions::set(&mut conditions, type_, truth, (reason, message), generation, now);
     };
     set(conditions::READY, health.overall.truth, health.overall.reason, &health.overall.message);
-    let (reason, message) = if health.reconciling {
-        (health.overall.reason, health.overall.message.as_str())
-    } else {
-        ("Settled", "Nothing is left to do.")
+    let overall = (health.overall.reason, health.overall.message.as_str());
+    let (reason, message) = match (health.reconciling, health.stalled) {
+        (true, _) => overall,
+        (false, true) => (overall.0, "Nothing is done until somebody acts."),
+        (false, false) => ("Settled", "Nothing is left to do."),
     };
     set(conditions::RECONCILING, health.reconciling.into(), reason, message);
-    set(conditions::STALLED, Truth::False, "NotStalled", "The operator can go on by itself.");
+    let (reason, message) = if health.stalled { overall } else { ("NotStalled", "The operator can go on by itself.") };
+    set(conditions::STALLED, health.stalled.into(), reason, message);
     match &schema.pending {
         None => set(
             conditions::SCHEMA_READY,
@@ -81,22 +86,26 @@ fn services(cluster: &ValidCluster, rollout: &Rollout, old: &TemporalClusterStat
         .collect()
 }
 
-/// The status of a manifest that cannot be carried out; what is known of the cluster stays.
+/// The status of a manifest that cannot be carried out; what is known of the cluster stays. A cluster that served counts
+/// as serving while each role has an available pod: it is not changed, but still looked at.
 #[must_use]
 pub fn refused(
     invalid: &Invalid,
     generation: Option<i64>,
     old: &TemporalClusterStatus,
+    roles: &[&Deployment],
     now: Timestamp,
 ) -> TemporalClusterStatus {
     let message = format!("The manifest cannot be carried out: {invalid}.");
     let mut status = old.clone();
+    let available = |d: &Deployment| d.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0) > 0;
+    let required = Role::ALL.iter().filter(|r| !r.is_optional()).count();
+    let was_proven = conditions::is_true(&old.conditions, conditions::MEMBERSHIP_HEALTHY);
+    let serves = was_proven && roles.len() >= required && roles.iter().all(|d| available(d));
     let mut set = |type_: &str, truth: Truth, reason: &str, text: &str| {
         conditions::set(&mut status.conditions, type_, truth, (reason, text), generation, now);
     };
-    // a cluster that served may serve on; it is just not looked at
-    let ready = if conditions::is_true(&old.conditions, conditions::READY) { Truth::Unknown } else { Truth::False };
-    set(conditions::READY, ready, "InvalidSpec", &message);
+    set(conditions::READY, serves.into(), "InvalidSpec", &message);
     set(conditions::RECONCILING, Truth::False, "InvalidSpec", "Nothing is done until the manifest changes.");
     set(conditions::STALLED, Truth::True, "InvalidSpec", &message);
     TemporalClusterStatus {
@@ -107,26 +116,51 @@ pub fn refused(
     }
 }
 
-/// The status of a cluster some object of which the API server refuses.
+/// What keeps the operator from its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// An object is refused.
+    Apply,
+    /// Something cannot be read, or the work on the cluster does not end.
+    Work,
+    /// The namespace is being deleted; nothing can be made in it any more.
+    Terminating,
+}
+
+/// The status of a cluster that the operator cannot work on; `planned` is what would be said without the obstacle.
 #[must_use]
 pub fn obstructed(
+    obstacle: Obstacle,
     error: &str,
     planned: TemporalClusterStatus,
     old: &TemporalClusterStatus,
     now: Timestamp,
 ) -> TemporalClusterStatus {
-    let message = format!("The operator is held up: {error}.");
-    let mut status = planned;
     let was_ready = conditions::is_true(&old.conditions, conditions::READY);
+    let over = obstacle == Obstacle::Terminating;
+    let (reason, message) = match obstacle {
+        Obstacle::Apply => ("ApplyFailed", format!("The operator is held up: {}.", with_remedy(error))),
+        Obstacle::Work => ("OperatorFailed", format!("The operator cannot look after this cluster: {error}.")),
+        Obstacle::Terminating => (
+            "NamespaceTerminating",
+            "The namespace is being deleted and takes no new objects; nothing is done any more. Make the cluster in another one."
+                .to_owned(),
+        ),
+    };
+    let mut status = planned;
     let generation = status.observed_generation;
     let mut set = |type_: &str, truth: Truth| {
-        conditions::set(&mut status.conditions, type_, truth, ("ApplyFailed", &message), generation, now);
+        conditions::set(&mut status.conditions, type_, truth, (reason, &message), generation, now);
     };
-    set(conditions::READY, was_ready.into());
-    set(conditions::RECONCILING, Truth::True);
-    TemporalClusterStatus {
-        phase: Some(if was_ready { Phase::Degraded } else { Phase::Pending }),
-        message: Some(conditions::shorten(&message, 1024)),
-        ..status
+    set(conditions::READY, (was_ready && !over).into());
+    set(conditions::RECONCILING, (!over).into());
+    if over {
+        set(conditions::STALLED, Truth::True);
     }
+    let phase = match (over, was_ready) {
+        (true, _) => Phase::Failed,
+        (false, true) => Phase::Degraded,
+        (false, false) => Phase::Pending,
+    };
+    TemporalClusterStatus { phase: Some(phase), message: Some(conditions::shorten(&message, 1024)), ..status }
 }

@@ -14,6 +14,7 @@ use rstest::rstest;
 use serde_json::json;
 use std::sync::Arc;
 
+mod faults;
 mod secrets;
 
 /// A small world: a cluster, what is seen of it, its status and the time.
@@ -621,7 +622,7 @@ fn a_patch_that_does_not_fit_refuses_the_manifest() {
     world.resource.spec.services = Some(serde_json::from_value(overrides).unwrap());
     let refusal = cluster(&world.valid(), Some(2), &world.status, &world.seen, world.at()).unwrap_err();
     assert_eq!(refusal.problems[0].field, "spec.services.frontend.overrides.deployment.jsonPatch[0]");
-    world.status = refused(&refusal, Some(2), &world.status, world.at());
+    world.status = refused(&refusal, Some(2), &world.status, &[], world.at());
     assert_eq!(world.condition(STALLED), ("True", "InvalidSpec"));
     assert!(world.message().contains("/spec/nowhere"), "{}", world.message());
 }

@@ -35,6 +35,11 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         store::read(StoreKind::Visibility, "spec.persistence.visibilityStore", &persistence.visibility_store, problems);
     let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
+    problems.require(
+        roles.get(&Role::History).and_then(|r| r.replicas).is_none_or(|r| r <= spec.num_history_shards),
+        "spec.services.history.replicas",
+        "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
+    );
     let dynamic_config_poll =
         dynamic_config::read(spec.dynamic_config.as_ref(), version.as_ref(), problems, &mut notes);
     let log = log::read(spec.log.as_ref(), problems, &mut notes);

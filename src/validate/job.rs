@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The Job's own containers.
-const OWN: [&str; 3] = ["create-database", "setup-schema", "schema-script-runner"];
+const OWN: [&str; 4] = ["create-database", "check-owner", "setup-schema", "schema-script-runner"];
 
 /// What users add to the schema Jobs' pods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +38,7 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
         problems.require(
             !OWN.contains(&name),
             path,
-            "create-database, setup-schema and schema-script-runner are the Job's own containers; choose another name",
+            "create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers; choose another name",
         );
         problems.require(is_label(name), path, "a name is at most 63 small letters, digits and -; correct it");
         problems.require(names.insert(name), path, "two containers have the same name; rename one");

@@ -1,6 +1,7 @@
 //! The live objects of one cluster, as the watches know them.
 
 use super::Stores;
+use crate::api::services::Role;
 use crate::api::{annotations, labels};
 use crate::build::{Kind, ObjectKey};
 use crate::plan::Child;
@@ -53,6 +54,14 @@ impl Live {
         live.note(Kind::Deployment, &deployments);
         live.note(Kind::Job, &jobs);
         live
+    }
+
+    /// Its Deployments of server roles.
+    #[must_use]
+    pub fn role_deployments(&self) -> Vec<&Deployment> {
+        let component = |d: &Deployment| d.labels().get(labels::COMPONENT).cloned().unwrap_or_default();
+        let is_role = |d: &Deployment| Role::ALL.iter().any(|role| role.name() == component(d));
+        self.deployments.iter().map(AsRef::as_ref).filter(|d| is_role(d)).collect()
     }
 
     fn note<K: Resource<DynamicType = ()>>(&mut self, kind: Kind, objects: &[Arc<K>]) {

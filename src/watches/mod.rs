@@ -1,14 +1,17 @@
 //! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
 
+mod claims;
 mod live;
 mod optional;
 
+pub use claims::Claims;
 pub use live::{Found, Live};
 pub use optional::Served;
 
-use crate::api::labels;
+use crate::api::{TemporalCluster, labels};
 use crate::build::ServiceMonitor;
-use futures::{Stream, StreamExt};
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -16,7 +19,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -28,6 +31,7 @@ use std::pin::Pin;
 #[derive(Clone)]
 #[allow(missing_docs)]
 pub struct Stores {
+    pub claims: Claims,
     pub deployments: Store<Deployment>,
     pub jobs: Store<Job>,
     pub replica_sets: Store<PartialObjectMeta<ReplicaSet>>,
@@ -46,6 +50,9 @@ pub type Events<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send
 /// The events behind [`Stores`]; polling them is what keeps the stores fresh.
 #[allow(missing_docs)]
 pub struct Streams {
+    pub clusters: Events<TemporalCluster>,
+    pub all_clusters: Store<TemporalCluster>,
+    pub neighbours: mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>,
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
@@ -79,7 +86,10 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
     let (ingresses, ingress_events) = watch(scope(client, namespace));
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
+    let claims = Claims::default();
+    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), claims.clone());
     let stores = Stores {
+        claims,
         deployments,
         jobs,
         replica_sets,
@@ -92,6 +102,9 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
         service_monitors_served,
     };
     let streams = Streams {
+        clusters,
+        all_clusters,
+        neighbours,
         deployments: deployment_events,
         jobs: job_events,
         replica_sets: replica_set_events,
@@ -103,6 +116,28 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
         service_monitors: service_monitor_events,
     };
     (stores, streams)
+}
+
+/// Watches the clusters, and says which others a change is about.
+fn watch_clusters(
+    api: Api<TemporalCluster>,
+    claims: Claims,
+) -> (Store<TemporalCluster>, Events<TemporalCluster>, mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>) {
+    let (store, writer) = reflector::store();
+    let (tell, neighbours) = mpsc::unbounded();
+    let note = move |event: &watcher::Event<TemporalCluster>| {
+        for cluster in claims.note(event) {
+            // nobody listens when the process is ending
+            let _ = tell.unbounded_send(cluster);
+        }
+    };
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .inspect_ok(note)
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .applied_objects();
+    (store, events.boxed(), neighbours)
 }
 
 /// Watches what carries our label, without managed fields: they are half of the metadata and of no use here.

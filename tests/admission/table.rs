@@ -255,7 +255,16 @@ fn persistence() -> Vec<Case> {
 
 fn services() -> Vec<Case> {
     vec![
+        taken(
+            "as many history pods as shards",
+            json!({"numHistoryShards": 4, "services": {"history": {"replicas": 4}}}),
+        ),
         refused("no frontends", frontend(json!({"replicas": 0})), "should be greater than or equal to 1"),
+        refused(
+            "more history pods than shards",
+            json!({"numHistoryShards": 4, "services": {"history": {"replicas": 5}}}),
+            "services.history.replicas: must not exceed spec.numHistoryShards",
+        ),
         refused("port zero", frontend(json!({"port": 0})), "should be greater than or equal to 1"),
         refused(
             "an HTTP port of history",

@@ -127,5 +127,11 @@ pub fn namespace_terminating(kind: &Kind, name: &str, namespace: &str) -> Failur
          it is being terminated",
         kind.qualified_plural()
     );
-    failure(403, reason::FORBIDDEN, &message).with_details(details(kind, name)).boxed()
+    let mut details = details(kind, name);
+    details.causes = vec![StatusCause {
+        reason: "NamespaceTerminating".into(),
+        message: format!("namespace {namespace} is being terminated"),
+        field: "metadata.namespace".into(),
+    }];
+    failure(403, reason::FORBIDDEN, &message).with_details(details).boxed()
 }

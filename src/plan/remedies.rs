@@ -1,0 +1,136 @@
+//! What would help, by the words that tell what is wrong.
+
+/// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
+/// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
+/// Kubernetes' own.
+const TABLE: [(&[&str], &str); 32] = [
+    (
+        &["belongs to the Temporal cluster"],
+        "use the name in spec.clusterName of a cluster made anew, or other databases",
+    ),
+    (&["initial versions have duplicates"], DUPLICATE_CLUSTERS),
+    (&["duplicate InitialFailoverVersion"], DUPLICATE_CLUSTERS),
+    (&["password authentication failed"], "correct the password in the Secret, or the user in the manifest"),
+    (&["no pg_hba.conf entry"], "let the database's pg_hba.conf admit this user from the pods' addresses"),
+    (&["role", "does not exist"], "create that user in the database, or correct the user in the manifest"),
+    (&["database", "does not exist"], "create the database, or let the operator do it: skipCreate: false"),
+    (&["no such host"], "correct the host in connectAddr, or make the Service it names"),
+    (&["connection refused"], "see that the database runs and that connectAddr has its port"),
+    (&["i/o timeout"], UNREACHABLE),
+    (&["no route to host"], UNREACHABLE),
+    (&["network is unreachable"], UNREACHABLE),
+    (&["too many clients"], CONNECTIONS),
+    (&["remaining connection slots"], CONNECTIONS),
+    (&["too many connections"], CONNECTIONS),
+    (&["the database system is"], "wait until the database is up; it is tried again by itself"),
+    (
+        &["permission denied to create database"],
+        "grant the user CREATEDB, or create the database and set skipCreate: true",
+    ),
+    (
+        &["permission denied to create extension"],
+        "let a superuser run CREATE EXTENSION btree_gin in the visibility database",
+    ),
+    (
+        &["extension", "is not available"],
+        "install PostgreSQL's contrib modules, which have btree_gin, on the database server",
+    ),
+    (&["permission denied for schema"], "make the user the owner of the database, or grant it CREATE on schema public"),
+    (&["permission denied"], "make the user the owner of the database"),
+    (&["must be owner"], "make the user the owner of the database and its tables"),
+    (&["No space left on device"], FULL),
+    (&["could not extend file"], FULL),
+    (&["could not write"], FULL),
+    (&["read-only transaction"], "give the address of the database's primary in connectAddr"),
+    (
+        &["certificate signed by unknown authority"],
+        "name the authority that signed the database's certificate in the store's tls",
+    ),
+    (&["couldn't find key"], "put that key into the Secret, or correct passwordSecretRef.key"),
+    (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
+    (&["exceeded quota"], "raise the namespace's ResourceQuota, or ask for less in resources"),
+    // what Kubernetes keeps of last words does not always reach back to the reason
+    (
+        &["no usable database connection found"],
+        "check address, user, password and TLS of the stores; the container's log says which it is",
+    ),
+    (&["violates PodSecurity"], "allow such pods in the namespace, or change what the manifest adds to them"),
+];
+
+const CONNECTIONS: &str = "raise the database's max_connections, or lower maxConns";
+const FULL: &str = "make room on the database's disk";
+const UNREACHABLE: &str =
+    "see that pods of this namespace reach the database (NetworkPolicies, firewalls, connectAddr)";
+const DUPLICATE_CLUSTERS: &str = "the database has records of two Temporal clusters: delete the wrong one's row from its table \
+     cluster_metadata_info";
+
+/// What would help against what these words tell, if it is known.
+#[must_use]
+pub fn remedy(words: &str) -> Option<&'static str> {
+    let fits = |parts: &[&str]| {
+        let mut rest = words;
+        parts.iter().all(|part| rest.split_once(part).map(|(_, after)| rest = after).is_some())
+    };
+    TABLE.iter().find(|(parts, _)| fits(parts)).map(|(_, help)| *help)
+}
+
+/// The words and, in brackets, what would help.
+#[must_use]
+pub fn with_remedy(words: &str) -> String {
+    match remedy(words) {
+        Some(help) => format!("{words} ({help})"),
+        None => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("pq: password authentication failed for user \"temporal\"", "correct the password")]
+    #[case("dial tcp: lookup nowhere on 10.96.0.10:53: no such host", "correct the host")]
+    #[case("dial tcp 10.0.0.1:5432: connect: connection refused", "see that the database runs")]
+    #[case("pq: sorry, too many clients already", "raise the database's max_connections")]
+    #[case(
+        "pq: remaining connection slots are reserved for roles with privileges",
+        "raise the database's max_connections"
+    )]
+    #[case("pq: permission denied to create database", "grant the user CREATEDB")]
+    #[case("pq: permission denied for schema public", "grant it CREATE on schema public")]
+    #[case("pq: permission denied to create extension \"btree_gin\"", "CREATE EXTENSION btree_gin")]
+    #[case("pq: permission denied for table schema_version", "make the user the owner")]
+    #[case("ERROR: could not extend file \"base/5/1259\": No space left on device (SQLSTATE 53100)", "make room")]
+    #[case("pq: could not write init file", "make room")]
+    #[case("tls: failed to verify certificate: x509: certificate signed by unknown authority", "name the authority")]
+    #[case("pq: database \"temporal\" does not exist", "create the database")]
+    #[case("pq: role \"temporal\" does not exist", "create that user")]
+    #[case("couldn't find key password in Secret ns/store", "put that key into the Secret")]
+    #[case("Back-off pulling image \"a/b:1\"", "correct the image")]
+    #[case(
+        "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2",
+        "ResourceQuota"
+    )]
+    #[case("Cluster info initial versions have duplicates", "cluster_metadata_info")]
+    fn known_words_have_a_remedy(#[case] words: &str, #[case] help: &str) {
+        let said = remedy(words).unwrap_or_default();
+        assert!(said.contains(help), "{words}: {said}");
+    }
+
+    #[test]
+    fn unknown_words_stay_as_they_are() {
+        assert_eq!(with_remedy("it broke"), "it broke");
+        assert_eq!(
+            with_remedy("no such host"),
+            "no such host (correct the host in connectAddr, or make the Service it names)"
+        );
+    }
+
+    #[test]
+    fn every_row_can_be_reached() {
+        for (parts, help) in &TABLE {
+            assert_eq!(remedy(&parts.join(" x ")), Some(*help), "{parts:?}");
+        }
+    }
+}
