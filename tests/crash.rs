@@ -5,9 +5,10 @@
 mod fake_api;
 mod world;
 
-use fake_api::{Call, Cut};
+use fake_api::{Call, Cut, FakeApi};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -210,5 +211,37 @@ async fn an_object_of_somebody_else_is_not_taken() {
     let still: Service = world.api.get(NAMESPACE, "c-frontend").unwrap();
     assert_eq!(still.spec.unwrap().ports.unwrap()[0].port, 1);
     world.api.delete::<Service>(NAMESPACE, "c-frontend");
+    world.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_after_the_listed_namespaces_and_no_other() {
+    let world = World::new();
+    // the Secret of these two is missing: the operator says so
+    for namespace in ["second", "other"] {
+        let mut cluster = manifest();
+        cluster.metadata.namespace = Some(namespace.to_owned());
+        world.api.put(&cluster);
+    }
+    world.api.put(&manifest());
+    let _operator = world.operator_of(&["second", NAMESPACE, "not-there"]);
+    world.settled().await;
+    let told = |namespace: &str| world.api.get::<TemporalCluster>(namespace, CLUSTER).unwrap().status.is_some();
+    assert!(told("second"), "a cluster of the second namespace is looked after");
+    assert!(!told("other"), "a cluster of a namespace that is not listed is left alone");
+    let listed = |call: &Call| ["second", NAMESPACE, "not-there"].contains(&call.namespace.as_str());
+    let outside: Vec<_> = world.api.audit().into_iter().filter(|c| c.user == OPERATOR && !listed(c)).collect();
+    assert!(outside.is_empty(), "calls outside of the listed namespaces: {outside:#?}");
+
+    let mut secret: Secret = world.api.get(NAMESPACE, "postgres").unwrap();
+    secret.metadata = ObjectMeta {
+        name: Some("postgres".to_owned()),
+        namespace: Some("second".to_owned()),
+        ..ObjectMeta::default()
+    };
+    world.api.put(&secret);
+    let made = |api: &FakeApi| api.get::<Deployment>("second", "c-frontend").is_some();
+    let made = tokio::time::timeout(Duration::from_secs(300), world.api.wait_until(made)).await;
+    assert!(made.is_ok(), "the second cluster gets its roles beside the first");
     world.settled().await;
 }

@@ -19,8 +19,10 @@ mod scenarios {
     mod create;
     mod delete;
     mod harm;
+    mod helm;
     mod idle;
     mod neighbours;
+    mod rights;
     mod rollout;
     mod ui;
 }

@@ -24,6 +24,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, watcher};
 use kube::{Client, ResourceExt};
 use statuses::Statuses;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +35,9 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 /// How the loops run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The one namespace to look at; all when absent.
-    pub namespace: Option<String>,
-    /// Clusters reconciled at the same time.
+    /// The namespaces to look at; all when there is none.
+    pub namespaces: Vec<String>,
+    /// Clusters reconciled at the same time, by each loop.
     pub concurrency: u16,
     /// Name of this process in events.
     pub instance: String,
@@ -84,7 +85,16 @@ impl Ctx {
     }
 }
 
-/// Runs the loops until `shutdown`; reconciles that have begun are ended first.
+impl Settings {
+    /// What each loop looks at: a namespace, or all of them.
+    fn scopes(&self) -> Vec<Option<String>> {
+        let names: BTreeSet<&String> = self.namespaces.iter().collect();
+        if names.is_empty() { vec![None] } else { names.into_iter().cloned().map(Some).collect() }
+    }
+}
+
+/// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has a loop with
+/// watches and stores of its own: one that may not be read holds up no other.
 pub async fn run(
     client: Client,
     temporal: Arc<dyn Temporal>,
@@ -93,7 +103,25 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let (stores, streams) = watches::start(&client, settings.namespace.as_deref());
+    let shutdown = shutdown.shared();
+    let one = |scope| {
+        let (client, temporal, leadership) = (client.clone(), Arc::clone(&temporal), leadership.clone());
+        run_one(scope, client, temporal, leadership, metrics.clone(), settings.clone(), shutdown.clone())
+    };
+    futures::future::join_all(settings.scopes().into_iter().map(one)).await;
+}
+
+/// The loop of a namespace, or of all.
+async fn run_one(
+    namespace: Option<String>,
+    client: Client,
+    temporal: Arc<dyn Temporal>,
+    leadership: Leadership,
+    metrics: Metrics,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let (stores, streams) = watches::start(&client, namespace.as_deref());
     let reporter = Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance) };
     let ctx = Arc::new(Ctx {
         observer: Observer::new(client.clone(), stores.clone(), temporal),
@@ -108,8 +136,7 @@ pub async fn run(
     });
     let Streams { deployments, jobs, replica_sets, config_maps, services, service_accounts, disruption_budgets } =
         streams;
-    let shutdown = shutdown.shared();
-    Controller::new(scope::<TemporalCluster>(&client, settings.namespace.as_deref()), watcher::Config::default())
+    Controller::new(scope::<TemporalCluster>(&client, namespace.as_deref()), watcher::Config::default())
         .with_config(Config::default().concurrency(settings.concurrency).debounce(DEBOUNCE))
         .owns_stream(deployments)
         .owns_stream(jobs)
@@ -126,7 +153,8 @@ pub async fn run(
                     ctx.forget(&ObjectRef::new(&gone.name).within(&gone.namespace.unwrap_or_default()));
                 }
                 Err(controller::Error::QueueError(error)) => {
-                    tracing::warn!(%error, "a watch failed; it is tried again")
+                    let namespace = namespace.as_deref().unwrap_or("all");
+                    tracing::warn!(%error, namespace, "a watch failed; it is tried again")
                 }
                 Ok(_) | Err(_) => {} // failed reconciles are told by their error policy
             }

@@ -1,4 +1,4 @@
-//! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
+//! One labelled, pruned watch per kind, shared by all clusters of a loop; each fills a store and wakes the owner.
 
 mod live;
 
@@ -48,7 +48,7 @@ pub struct Streams {
     pub disruption_budgets: Events<PartialObjectMeta<PodDisruptionBudget>>,
 }
 
-/// Where the operator looks: one namespace, or all.
+/// Where a loop looks: one namespace, or all.
 #[must_use]
 pub fn scope<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
