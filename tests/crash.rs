@@ -234,11 +234,8 @@ async fn looks_after_the_listed_namespaces_and_no_other() {
     assert!(outside.is_empty(), "calls outside of the listed namespaces: {outside:#?}");
 
     let mut secret: Secret = world.api.get(NAMESPACE, "postgres").unwrap();
-    secret.metadata = ObjectMeta {
-        name: Some("postgres".to_owned()),
-        namespace: Some("second".to_owned()),
-        ..ObjectMeta::default()
-    };
+    secret.metadata =
+        ObjectMeta { name: Some("postgres".to_owned()), namespace: Some("second".to_owned()), ..ObjectMeta::default() };
     world.api.put(&secret);
     let made = |api: &FakeApi| api.get::<Deployment>("second", "c-frontend").is_some();
     let made = tokio::time::timeout(Duration::from_secs(300), world.api.wait_until(made)).await;

@@ -25,6 +25,9 @@ fn crds_of_the_chart_are_up_to_date() {
     for mut crd in api::all_crds() {
         let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
         crd.metadata.annotations.get_or_insert_default().insert("helm.sh/resource-policy".into(), "keep".into());
+        // what config/default puts on all objects
+        let labels = ["app.kubernetes.io/name", "app.kubernetes.io/part-of"];
+        crd.metadata.labels = Some(labels.map(|label| (label.to_owned(), "temporal-operator".to_owned())).into());
         let text = format!("---\n{}", serde_yaml::to_string(&crd).unwrap());
         compare(&Path::new(CHART).join("files/crds").join(name), &text);
     }

@@ -104,16 +104,8 @@ fn a_pod_that_is_not_restricted_is_found() {
 
 /// What the *restricted* standard forbids, and a root file system that can be written.
 fn excesses(pod: &Value) -> Vec<String> {
-    const VOLUMES: [&str; 8] = [
-        "configMap",
-        "csi",
-        "downwardAPI",
-        "emptyDir",
-        "ephemeral",
-        "persistentVolumeClaim",
-        "projected",
-        "secret",
-    ];
+    const VOLUMES: [&str; 8] =
+        ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
     let mut found = Vec::new();
     let mut demand = |holds: bool, what: String| {
         if !holds {
