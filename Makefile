@@ -24,12 +24,12 @@ distclean: ## Take it down and remove the caches
 check: ## Format, lints and the tests that take seconds
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
-	cargo test -q --workspace --lib --bins --test golden --test generated --test layers --test admission --test plan_command --test reasons
+	cargo test -q --workspace --lib --bins --test golden --test generated --test layers --test admission --test plan_command --test reasons --test install
 
 test: check ## Everything, the scenarios in their short form
 	cargo test -q --workspace --test crash --test faults --test fake_api_test
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
-	@$(TESTBED) build browser
+	@$(TESTBED) build browser helm
 	@$(TESTBED) images demo
 	@$(MAKE) --no-print-directory scenarios MODE=short
 
@@ -38,7 +38,7 @@ e2e: ## Some scenarios, on the testbed that is up: SCENARIO=part of their names
 
 e2e-full: ## All scenarios in their long form
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
-	@$(TESTBED) build browser
+	@$(TESTBED) build browser helm
 	@$(TESTBED) images demo
 	@$(MAKE) --no-print-directory scenarios MODE=full
 
@@ -46,7 +46,8 @@ THREADS = 4
 
 .PHONY: scenarios
 scenarios:
-	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test api_server --test scenarios -- $(SCENARIO) --nocapture --test-threads=$(THREADS)
+	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test chart --test api_server --test scenarios -- $(SCENARIO) --nocapture --test-threads=$(THREADS)
+	@$(if $(SCENARIO),,cargo test -q --workspace --test scenarios -- --ignored --nocapture) # what all of them did together
 
 bench: ## What the operator costs, and its speed beside kubectl by hand; writes BENCHMARKS.md
 	@$(TESTBED) bench

@@ -7,7 +7,8 @@ mod world;
 
 use fake_api::{Call, Cut, FakeApi};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -248,4 +249,32 @@ async fn a_kind_that_is_installed_later_is_taken_up_without_a_restart() {
     world.api.wait_until(|api| there(api, "c-history")).await;
     world.change(|c| c.spec.metrics = None);
     world.api.wait_until(|api| api.list::<ServiceMonitor>(None).is_empty()).await;
+}
+
+async fn looks_after_the_listed_namespaces_and_no_other() {
+    let world = World::new();
+    // the Secret of these two is missing: the operator says so
+    for namespace in ["second", "other"] {
+        let mut cluster = manifest();
+        cluster.metadata.namespace = Some(namespace.to_owned());
+        world.api.put(&cluster);
+    }
+    world.api.put(&manifest());
+    let _operator = world.operator_of(&["second", NAMESPACE, "not-there"]);
+    world.settled().await;
+    let told = |namespace: &str| world.api.get::<TemporalCluster>(namespace, CLUSTER).unwrap().status.is_some();
+    assert!(told("second"), "a cluster of the second namespace is looked after");
+    assert!(!told("other"), "a cluster of a namespace that is not listed is left alone");
+    let listed = |call: &Call| ["second", NAMESPACE, "not-there"].contains(&call.namespace.as_str());
+    let outside: Vec<_> = world.api.audit().into_iter().filter(|c| c.user == OPERATOR && !listed(c)).collect();
+    assert!(outside.is_empty(), "calls outside of the listed namespaces: {outside:#?}");
+
+    let mut secret: Secret = world.api.get(NAMESPACE, "postgres").unwrap();
+    secret.metadata =
+        ObjectMeta { name: Some("postgres".to_owned()), namespace: Some("second".to_owned()), ..ObjectMeta::default() };
+    world.api.put(&secret);
+    let made = |api: &FakeApi| api.get::<Deployment>("second", "c-frontend").is_some();
+    let made = tokio::time::timeout(Duration::from_secs(300), world.api.wait_until(made)).await;
+    assert!(made.is_ok(), "the second cluster gets its roles beside the first");
+    world.settled().await;
 }

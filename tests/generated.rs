@@ -7,6 +7,7 @@ use temporal_operator::api;
 
 /// Largest CRD that client-side `kubectl apply` takes: it stores the object again in an annotation of at most 256 KiB.
 const LARGEST: usize = 200 * 1024;
+const CHART: &str = "charts/temporal-operator";
 
 #[test]
 fn crds_are_up_to_date_and_small_enough() {
@@ -16,6 +17,28 @@ fn crds_are_up_to_date_and_small_enough() {
         assert!(serde_json::to_string(&crd).unwrap().len() < LARGEST, "{name} is too large for kubectl apply");
         compare(&Path::new("crds").join(name), &text);
     }
+}
+
+/// The chart has the CRDs as well, each with the word that keeps it when the release is uninstalled.
+#[test]
+fn crds_of_the_chart_are_up_to_date() {
+    for mut crd in api::all_crds() {
+        let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+        crd.metadata.annotations.get_or_insert_default().insert("helm.sh/resource-policy".into(), "keep".into());
+        // what config/default puts on all objects
+        let labels = ["app.kubernetes.io/name", "app.kubernetes.io/part-of"];
+        crd.metadata.labels = Some(labels.map(|label| (label.to_owned(), "temporal-operator".to_owned())).into());
+        let text = format!("---\n{}", serde_yaml::to_string(&crd).unwrap());
+        compare(&Path::new(CHART).join("files/crds").join(name), &text);
+    }
+}
+
+/// The operator's rights are written once, in `config/rbac`.
+#[test]
+fn rules_of_the_chart_are_those_of_the_cluster_role() {
+    let role = std::fs::read_to_string("config/rbac/all-namespaces/role.yaml").unwrap();
+    let rules = role.split_once("\nrules:\n").unwrap().1;
+    compare(&Path::new(CHART).join("files/rules.yaml"), rules.split_once("---\n").unwrap().0);
 }
 
 fn compare(path: &Path, wanted: &str) {

@@ -21,10 +21,12 @@ mod scenarios {
     mod delete;
     mod faults;
     mod harm;
+    mod helm;
     mod idle;
     mod neighbours;
     mod observed;
     mod rendered;
+    mod rights;
     mod rollout;
     mod services;
     mod stores;

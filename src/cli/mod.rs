@@ -1,5 +1,6 @@
 //! Commands and their flags.
 
+mod namespaces;
 mod plan;
 mod preview;
 mod run;

@@ -1,6 +1,7 @@
 //! `temporal-operator run`: the operator itself.
 
 use super::Failure;
+use super::namespaces::Namespaces;
 use clap::{Args, ValueEnum};
 use kube::Client;
 use std::net::SocketAddr;
@@ -19,9 +20,9 @@ use tokio::sync::watch;
 /// Flags of `run`; each may be given as the environment variable named beside it.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Look only at this namespace. Unset: at all.
-    #[arg(long, env = "WATCH_NAMESPACE", value_name = "NAMESPACE")]
-    watch_namespace: Option<String>,
+    /// Look only at these namespaces, separated by commas. Unset or empty: at all.
+    #[arg(long, env = "WATCH_NAMESPACES", value_name = "NAMESPACES", default_value = "")]
+    watch_namespaces: Namespaces,
     /// Of several operators, let only the holder of a Lease work. Losing the lease ends the process.
     #[arg(long, env = "LEADER_ELECT")]
     leader_elect: bool,
@@ -40,7 +41,7 @@ pub struct RunArgs {
     /// How the operator reaches Temporal frontends. auto: by Service inside a cluster, by port-forward outside.
     #[arg(long, env = "TEMPORAL_REACH", value_enum, default_value_t = ReachBy::Auto)]
     temporal_reach: ReachBy,
-    /// Clusters reconciled at the same time.
+    /// Clusters reconciled at the same time; with --watch-namespaces, in each of them.
     #[arg(long, env = "CONCURRENCY", value_name = "NUMBER", default_value_t = 8)]
     concurrency: u16,
     /// How log lines are written.
@@ -84,7 +85,7 @@ async fn operate(args: RunArgs) -> Result<ExitCode, Failure> {
     endpoints.set_ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        namespace = args.watch_namespace.as_deref().unwrap_or("all"),
+        namespaces = %args.watch_namespaces,
         "started"
     );
 
@@ -140,7 +141,8 @@ async fn work(
     stop: watch::Receiver<bool>,
 ) {
     let temporal = Arc::new(GrpcTemporal::new(reach(args.temporal_reach, &client)));
-    let settings = Settings { namespace: args.watch_namespace.clone(), concurrency: args.concurrency, instance };
+    let namespaces = args.watch_namespaces.names().to_vec();
+    let settings = Settings { namespaces, concurrency: args.concurrency, instance };
     let deadline = async {
         stopped(stop.clone()).await;
         tokio::time::sleep(STOP_GRACE).await;

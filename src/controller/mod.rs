@@ -14,7 +14,7 @@ use crate::lease::Leadership;
 use crate::observe::Observer;
 use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Temporal};
-use crate::watches::{self, Stores, Streams};
+use crate::watches::{self, Claims, Stores, Streams};
 use backoff::Backoff;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet;
@@ -26,6 +26,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use pauses::Pauses;
 use statuses::Statuses;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +37,9 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 /// How the loops run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The one namespace to look at; all when absent.
-    pub namespace: Option<String>,
-    /// Clusters reconciled at the same time.
+    /// The namespaces to look at; all when there is none.
+    pub namespaces: Vec<String>,
+    /// Clusters reconciled at the same time, by each loop.
     pub concurrency: u16,
     /// Name of this process in events.
     pub instance: String,
@@ -91,7 +92,16 @@ impl Ctx {
     }
 }
 
-/// Runs the loops until `shutdown`; reconciles that have begun are ended first.
+impl Settings {
+    /// What each loop looks at: a namespace, or all of them.
+    fn scopes(&self) -> Vec<Option<String>> {
+        let names: BTreeSet<&String> = self.namespaces.iter().collect();
+        if names.is_empty() { vec![None] } else { names.into_iter().cloned().map(Some).collect() }
+    }
+}
+
+/// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has a loop with
+/// watches and stores of its own: one that may not be read holds up no other.
 pub async fn run(
     client: Client,
     temporal: Arc<dyn Temporal>,
@@ -100,20 +110,37 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let (stores, streams) = watches::start(&client, settings.namespace.as_deref());
-    let reporter = Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance) };
-    let ctx = Arc::new(Ctx {
-        observer: Observer::new(client.clone(), stores.clone(), temporal),
-        applier: Applier::new(client.clone(), leadership.clone()),
-        recorder: Recorder::new(client.clone(), reporter),
-        client: client.clone(),
-        statuses: Statuses::default(),
-        backoff: Backoff::new(),
-        pauses: Pauses::default(),
-        stores,
-        leadership,
-        metrics,
-    });
+    let shutdown = shutdown.shared();
+    let claims = Claims::default();
+    let one = |namespace: Option<String>| {
+        let (stores, streams) = watches::start(&client, namespace.as_deref(), claims.clone());
+        let reporter =
+            Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance.clone()) };
+        let ctx = Ctx {
+            observer: Observer::new(client.clone(), stores.clone(), Arc::clone(&temporal)),
+            applier: Applier::new(client.clone(), leadership.clone()),
+            recorder: Recorder::new(client.clone(), reporter),
+            client: client.clone(),
+            statuses: Statuses::default(),
+            backoff: Backoff::new(),
+            pauses: Pauses::default(),
+            stores,
+            leadership: leadership.clone(),
+            metrics: metrics.clone(),
+        };
+        run_one(namespace, Arc::new(ctx), streams, settings.concurrency, shutdown.clone())
+    };
+    futures::future::join_all(settings.scopes().into_iter().map(one)).await;
+}
+
+/// The loop of a namespace, or of all.
+async fn run_one(
+    namespace: Option<String>,
+    ctx: Arc<Ctx>,
+    streams: Streams,
+    concurrency: u16,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
     let Streams {
         clusters,
         all_clusters,
@@ -128,9 +155,8 @@ pub async fn run(
         ingresses,
         service_monitors,
     } = streams;
-    let shutdown = shutdown.shared();
     Controller::for_stream(clusters, all_clusters)
-        .with_config(Config::default().concurrency(settings.concurrency).debounce(DEBOUNCE))
+        .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .owns_stream(deployments)
         .owns_stream(jobs)
         .owns_stream(config_maps)
@@ -149,7 +175,8 @@ pub async fn run(
                     ctx.forget(&ObjectRef::new(&gone.name).within(&gone.namespace.unwrap_or_default()));
                 }
                 Err(controller::Error::QueueError(error)) => {
-                    tracing::warn!(%error, "a watch failed; it is tried again")
+                    let namespace = namespace.as_deref().unwrap_or("all");
+                    tracing::warn!(%error, namespace, "a watch failed; it is tried again")
                 }
                 Ok(_) | Err(_) => {} // failed reconciles are told by their error policy
             }

@@ -19,29 +19,33 @@ pub struct Claims(Arc<Mutex<Index>>);
 struct Index {
     claims: HashMap<Cluster, Claim>,
     by_database: BTreeMap<String, BTreeSet<Cluster>>,
-    /// Clusters listed since the watch began anew.
-    listed: Option<BTreeSet<Cluster>>,
+    /// Clusters listed since a watch began anew, by the namespace it is of.
+    listed: HashMap<Option<String>, BTreeSet<Cluster>>,
 }
 
 impl Claims {
-    /// Takes an event of the watch in; the other clusters whose databases it is about, if it changed a claim.
-    pub fn note(&self, event: &Event<TemporalCluster>) -> Vec<ObjectRef<TemporalCluster>> {
+    /// Takes in an event of the watch of a namespace, or of all; the other clusters whose databases it is about, if it
+    /// changed a claim.
+    pub fn note(&self, namespace: Option<&str>, event: &Event<TemporalCluster>) -> Vec<ObjectRef<TemporalCluster>> {
         let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let scope = namespace.map(str::to_owned);
         let others: Vec<Cluster> = match event {
             Event::Init => {
-                index.listed = Some(BTreeSet::new());
+                index.listed.insert(scope, BTreeSet::new());
                 Vec::new()
             }
             Event::InitApply(cluster) => {
                 let key = key(cluster);
-                index.listed.get_or_insert_default().insert(key.clone());
+                index.listed.entry(scope).or_default().insert(key.clone());
                 index.set(&key, Some(neighbours::claim(cluster)))
             }
             Event::Apply(cluster) => index.set(&key(cluster), Some(neighbours::claim(cluster))),
             Event::Delete(cluster) => index.set(&key(cluster), None),
             Event::InitDone => {
-                let listed = index.listed.take().unwrap_or_default();
-                let gone: Vec<Cluster> = index.claims.keys().filter(|c| !listed.contains(c)).cloned().collect();
+                let listed = index.listed.remove(&scope).unwrap_or_default();
+                let watched = |c: &&Cluster| scope.as_ref().is_none_or(|namespace| *namespace == c.0);
+                let gone = index.claims.keys().filter(watched).filter(|c| !listed.contains(c));
+                let gone: Vec<Cluster> = gone.cloned().collect();
                 gone.into_iter().flat_map(|cluster| index.set(&cluster, None)).collect()
             }
         };
@@ -118,26 +122,26 @@ mod tests {
     #[test]
     fn the_other_is_told_when_a_claim_comes_changes_or_goes() {
         let claims = Claims::default();
-        assert!(claims.note(&Event::Apply(cluster("a", "x"))).is_empty());
-        assert_eq!(names(claims.note(&Event::Apply(cluster("b", "x")))), ["a"]);
+        assert!(claims.note(None, &Event::Apply(cluster("a", "x"))).is_empty());
+        assert_eq!(names(claims.note(None, &Event::Apply(cluster("b", "x")))), ["a"]);
         assert_eq!(claims.taken("ns", "a"), None);
         assert_eq!(claims.taken("ns", "b").map(|t| t.by), Some("ns/a".to_owned()));
-        assert!(claims.note(&Event::Apply(cluster("b", "x"))).is_empty(), "nothing new");
-        assert_eq!(names(claims.note(&Event::Apply(cluster("a", "y")))), ["b"]);
+        assert!(claims.note(None, &Event::Apply(cluster("b", "x"))).is_empty(), "nothing new");
+        assert_eq!(names(claims.note(None, &Event::Apply(cluster("a", "y")))), ["b"]);
         assert_eq!(claims.taken("ns", "b"), None);
-        claims.note(&Event::Apply(cluster("a", "x")));
-        assert_eq!(names(claims.note(&Event::Delete(cluster("a", "x")))), ["b"]);
+        claims.note(None, &Event::Apply(cluster("a", "x")));
+        assert_eq!(names(claims.note(None, &Event::Delete(cluster("a", "x")))), ["b"]);
         assert_eq!(claims.taken("ns", "b"), None);
     }
 
     #[test]
     fn what_went_unseen_is_forgotten_at_the_next_list() {
         let claims = Claims::default();
-        claims.note(&Event::Apply(cluster("a", "x")));
-        claims.note(&Event::Apply(cluster("b", "x")));
-        assert!(claims.note(&Event::Init).is_empty());
-        assert!(claims.note(&Event::InitApply(cluster("b", "x"))).is_empty());
-        assert_eq!(names(claims.note(&Event::InitDone)), ["b"]);
+        claims.note(None, &Event::Apply(cluster("a", "x")));
+        claims.note(None, &Event::Apply(cluster("b", "x")));
+        assert!(claims.note(None, &Event::Init).is_empty());
+        assert!(claims.note(None, &Event::InitApply(cluster("b", "x"))).is_empty());
+        assert_eq!(names(claims.note(None, &Event::InitDone)), ["b"]);
         assert_eq!(claims.taken("ns", "b"), None);
     }
 }

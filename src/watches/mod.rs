@@ -1,4 +1,4 @@
-//! One labelled, pruned watch per kind, shared by all clusters; each fills a store and wakes the owner.
+//! One labelled, pruned watch per kind, shared by all clusters of a loop; each fills a store and wakes the owner.
 
 mod claims;
 mod live;
@@ -64,7 +64,7 @@ pub struct Streams {
     pub service_monitors: Events<PartialObjectMeta<ServiceMonitor>>,
 }
 
-/// Where the operator looks: one namespace, or all.
+/// Where a loop looks: one namespace, or all.
 #[must_use]
 pub fn scope<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
@@ -73,9 +73,9 @@ where
     namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), ns))
 }
 
-/// Starts the watches.
+/// Starts the watches of a namespace, or of all. Claims are shared by the watches of several namespaces.
 #[must_use]
-pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
+pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Stores, Streams) {
     let (deployments, deployment_events) = watch(scope(client, namespace));
     let (jobs, job_events) = watch(scope(client, namespace));
     let (replica_sets, replica_set_events) = watch(scope(client, namespace));
@@ -86,8 +86,7 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
     let (ingresses, ingress_events) = watch(scope(client, namespace));
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
-    let claims = Claims::default();
-    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), claims.clone());
+    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), namespace, claims.clone());
     let stores = Stores {
         claims,
         deployments,
@@ -121,12 +120,14 @@ pub fn start(client: &Client, namespace: Option<&str>) -> (Stores, Streams) {
 /// Watches the clusters, and says which others a change is about.
 fn watch_clusters(
     api: Api<TemporalCluster>,
+    namespace: Option<&str>,
     claims: Claims,
 ) -> (Store<TemporalCluster>, Events<TemporalCluster>, mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>) {
     let (store, writer) = reflector::store();
     let (tell, neighbours) = mpsc::unbounded();
+    let namespace = namespace.map(str::to_owned);
     let note = move |event: &watcher::Event<TemporalCluster>| {
-        for cluster in claims.note(event) {
+        for cluster in claims.note(namespace.as_deref(), event) {
             // nobody listens when the process is ending
             let _ = tell.unbounded_send(cluster);
         }

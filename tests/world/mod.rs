@@ -96,7 +96,13 @@ impl World {
 
     /// A new operator process.
     pub fn operator(&self) -> Operator {
-        let settings = Settings { namespace: None, concurrency: 4, instance: "test".to_owned() };
+        self.operator_of(&[])
+    }
+
+    /// A new operator process that looks only at these namespaces.
+    pub fn operator_of(&self, namespaces: &[&str]) -> Operator {
+        let namespaces = namespaces.iter().map(|n| (*n).to_owned()).collect();
+        let settings = Settings { namespaces, concurrency: 4, instance: "test".to_owned() };
         let temporal = Arc::new(SimTemporal(self.api.clone()));
         let client = self.api.client(OPERATOR);
         let run =

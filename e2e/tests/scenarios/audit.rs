@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::PathBuf;
 
+use e2e::layout::Layout;
 use serde_json::Value;
 
-use super::bed::{Bed, OPERATOR, OPERATOR_NAMESPACE};
+use super::bed::{OPERATOR, OPERATOR_NAMESPACE};
 
 /// A moment, as a place in the log.
 #[derive(Debug, Clone, Copy)]
@@ -15,21 +17,48 @@ pub struct Moment(u64);
 impl Moment {
     /// Now.
     pub fn now() -> Self {
-        Self(std::fs::metadata(Bed::get().layout.audit_log()).expect("the API server writes an audit log").len())
+        Self(std::fs::metadata(layout().audit_log()).expect("the API server writes an audit log").len())
+    }
+
+    /// Notes it as the moment when this run of the scenarios began.
+    pub fn keep(self) {
+        std::fs::write(began(), self.0.to_string()).expect("the testbed's log directory can be written");
+    }
+
+    /// When the last run of the scenarios began.
+    pub fn kept() -> Self {
+        let text = std::fs::read_to_string(began()).expect("scenarios ran on this testbed");
+        let place = text.parse().expect("a place in the log");
+        // a log that is shorter was begun anew meanwhile
+        Self(if place > Self::now().0 { 0 } else { place })
     }
 }
 
-/// A call of the operator.
+fn layout() -> Layout {
+    Layout::from_environment().unwrap()
+}
+
+fn began() -> PathBuf {
+    layout().log().join("scenarios-began")
+}
+
+/// A call of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// `get`, `patch`, ...
     pub verb: String,
+    /// `apps`, `temporal.io`, ...; empty for the core.
+    pub group: String,
     /// `pods`, `temporalclusters/status`, ...
     pub resource: String,
     /// Its namespace, if it has one.
     pub namespace: Option<String>,
     /// Its name, if there is one.
     pub name: String,
+    /// Whether it made an object; so may a `patch`, which then needs the right to create as well.
+    pub created: bool,
+    /// Whether the caller had no right to it.
+    pub refused: bool,
 }
 
 impl Call {
@@ -44,29 +73,53 @@ impl Call {
     }
 }
 
+/// The user name of a ServiceAccount.
+pub fn user(namespace: &str, account: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{account}")
+}
+
 /// The operator's calls that were answered since then.
 pub fn calls(since: Moment) -> Vec<Call> {
-    let mut log = File::open(Bed::get().layout.audit_log()).unwrap();
+    calls_of(&user(OPERATOR_NAMESPACE, OPERATOR), since)
+}
+
+/// A user's calls whose answer ended since then; of watches, began.
+pub fn calls_of(user: &str, since: Moment) -> Vec<Call> {
+    let mut log = File::open(layout().audit_log()).unwrap();
     log.seek(SeekFrom::Start(since.0)).unwrap();
-    let mut bytes = Vec::new();
-    log.read_to_end(&mut bytes).unwrap();
-    let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR}");
-    let text = String::from_utf8_lossy(&bytes);
+    let mut log = BufReader::new(log);
+    let (mut all, mut line) = (Vec::new(), Vec::new());
     // the last line may be under way
-    let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n') && line.contains(&user));
-    lines.filter_map(|line| call(&serde_json::from_str(line).ok()?, &user)).collect()
+    while log.read_until(b'\n', &mut line).unwrap() > 0 && line.ends_with(b"\n") {
+        let text = String::from_utf8_lossy(&line);
+        if text.contains(user) {
+            all.extend(serde_json::from_str(&text).ok().and_then(|value| call(&value, user)));
+        }
+        line.clear();
+    }
+    all
 }
 
 fn call(line: &Value, user: &str) -> Option<Call> {
-    if line["user"]["username"] != user || line["stage"] != "ResponseComplete" {
+    let verb = line["verb"].as_str()?.to_owned();
+    let stage = if verb == "watch" { "ResponseStarted" } else { "ResponseComplete" };
+    let refused = line["annotations"]["authorization.k8s.io/decision"] == "forbid";
+    if line["user"]["username"] != user || (line["stage"] != stage && !refused) {
         return None;
     }
     let object = &line["objectRef"];
     let text = |key: &str| object[key].as_str().map(str::to_owned);
     let resource = text("resource").unwrap_or_else(|| line["requestURI"].to_string());
     let resource = text("subresource").map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
-    let verb = line["verb"].as_str()?.to_owned();
-    Some(Call { verb, resource, namespace: text("namespace"), name: text("name").unwrap_or_default() })
+    Some(Call {
+        verb,
+        group: text("apiGroup").unwrap_or_default(),
+        resource,
+        namespace: text("namespace"),
+        name: text("name").unwrap_or_default(),
+        created: line["responseStatus"]["code"] == 201,
+        refused,
+    })
 }
 
 /// Calls per minute by verb and resource, for people.

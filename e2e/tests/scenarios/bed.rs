@@ -16,6 +16,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::sync::RwLock;
 
+use super::audit::Moment;
+
 /// Where the operator runs, and what it is called.
 pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
 /// Its Deployment, Lease and ServiceAccount.
@@ -54,9 +56,7 @@ impl Bed {
 
     /// A client of its API server, for the runtime of the test that asks.
     pub async fn client(&self) -> Client {
-        let kubeconfig = Kubeconfig::read_from(self.layout.kubeconfig()).expect("the testbed has a kubeconfig");
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-        Client::try_from(config).unwrap()
+        client(&self.layout).await
     }
 
     /// Brings the images of a server version into the nodes.
@@ -82,6 +82,13 @@ impl Bed {
     }
 }
 
+/// A client of the testbed's API server.
+pub async fn client(layout: &Layout) -> Client {
+    let kubeconfig = Kubeconfig::read_from(layout.kubeconfig()).expect("the testbed has a kubeconfig");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
 /// Runs a command without holding up other tasks of the test.
 pub fn output(cmd: Cmd) -> Result<String, String> {
     tokio::task::block_in_place(|| cmd.output()).map_err(|error| error.to_string())
@@ -93,6 +100,7 @@ pub fn limited(seconds: u32, program: &Path) -> Cmd {
 }
 
 fn prepare() -> Result<Bed> {
+    Moment::now().keep();
     let layout = Layout::from_environment()?;
     let keep = std::env::var_os("TEMPORAL_OPERATOR_E2E_KEEP").is_some();
     let images = Image::demo().into_iter().filter(|i| !keep || *i != Image::Operator);

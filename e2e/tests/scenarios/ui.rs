@@ -42,6 +42,14 @@ async fn web_ui_shows_the_finished_workflow() {
     let bytes = std::fs::metadata(&picture).expect("the browser saved a picture").len();
     assert!(bytes > 20_000, "the picture has {bytes} bytes: a blank page");
     let _ = std::fs::remove_dir_all(&profile);
+
+    cluster.patch(json!({"ui": {"enabled": false}})).await;
+    until("the Web UI that is not wanted any more is gone", PATIENCE, async || {
+        let of_ui = ["get", "deployments,services", "-l", "app.kubernetes.io/component=ui", "-o", "name"];
+        let left = bed.kubectl(&scene.namespace, &of_ui)?;
+        if left.trim().is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
     scene.close(&format!("page of {} bytes with {id} Completed in {took}; {}", page.len(), picture.display())).await;
 }
 
