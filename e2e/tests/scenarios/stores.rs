@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::READY;
 
+use super::bed::full;
 use super::cluster::{Cluster, Scene, VERSION, manifest, with_databases};
 use super::postgres::{Authority, Pair};
 use super::wait::{PATIENCE, since, until};
@@ -74,15 +75,18 @@ async fn stores_by_tls_with_each_plugin() {
     let workflow = cluster.workflow("first").await;
     encrypted(&scene);
 
-    // the plugins change places
-    let began = Instant::now();
-    let plugin = |name: &str| json!({"sql": {"pluginName": name}});
-    let exchanged = json!({"defaultStore": plugin("postgres12_pgx"), "visibilityStore": plugin("postgres12")});
-    cluster.patch(json!({"persistence": exchanged})).await;
-    cluster.settled().await;
-    let changed = since(began);
-    cluster.workflow("second").await;
-    encrypted(&scene);
+    // the plugins change places; the short form has each of them once
+    let mut exchanged = String::new();
+    if full() {
+        let began = Instant::now();
+        let plugin = |name: &str| json!({"sql": {"pluginName": name}});
+        let stores = json!({"defaultStore": plugin("postgres12_pgx"), "visibilityStore": plugin("postgres12")});
+        cluster.patch(json!({"persistence": stores})).await;
+        cluster.settled().await;
+        exchanged = format!("plugins exchanged in {}; ", since(began));
+        cluster.workflow("second").await;
+        encrypted(&scene);
+    }
 
     // a running cluster: the first role stops, the others serve on
     let began = Instant::now();
@@ -95,8 +99,8 @@ async fn stores_by_tls_with_each_plugin() {
     cluster.settled().await;
     scene
         .close(&format!(
-            "wrong CA told after {told}: {said:?}; ready {ready} after the correction, workflow {workflow:.2} s; plugins \
-             exchanged in {changed}; wrong CA of a running cluster told after {live_told} ({reason}): {live:?}"
+            "wrong CA told after {told}: {said:?}; ready {ready} after the correction, workflow {workflow:.2} s; \
+             {exchanged}wrong CA of a running cluster told after {live_told} ({reason}): {live:?}"
         ))
         .await;
 }
