@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod conditions;
 pub mod observability;
 pub mod persistence;
+pub mod redact;
 pub mod services;
 pub mod status;
 pub mod ui;

@@ -9,7 +9,7 @@ pub use error::Error;
 
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
-use crate::lease::Leadership;
+use crate::lease::{Leadership, fenced};
 use crate::observe::Observer;
 use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Temporal};
@@ -93,11 +93,13 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
+    // whatever writes, writes through this
+    let client = fenced(client, leadership.clone());
     let (stores, streams) = watches::start(&client, settings.namespace.as_deref());
     let reporter = Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance) };
     let ctx = Arc::new(Ctx {
         observer: Observer::new(client.clone(), stores.clone(), temporal),
-        applier: Applier::new(client.clone(), leadership.clone()),
+        applier: Applier::new(client.clone()),
         recorder: Recorder::new(client.clone(), reporter),
         client: client.clone(),
         statuses: Statuses::default(),

@@ -2,6 +2,7 @@
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, Truth};
+use crate::api::redact::without_credentials;
 use crate::api::services::Role;
 use crate::api::status::Phase;
 use crate::build::ObjectKey;
@@ -187,7 +188,7 @@ pub(super) fn waiting_reason(pod: &Pod) -> Option<String> {
         }
         let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
         let said = last.and_then(|t| t.message.as_deref()).or_else(|| waiting.and_then(|w| w.message.as_deref()));
-        let said = said.map(|m| conditions::shorten(m.trim(), 300)).unwrap_or_default();
+        let said = said.map(|m| conditions::shorten(without_credentials(m).trim(), 300)).unwrap_or_default();
         return Some(format!("container {} of pod {name} is in {reason}: {said}", container.name));
     }
     None
@@ -200,7 +201,7 @@ fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Ver
         TemporalView::Silent { why, .. } => Verdict::new(
             Truth::Unknown,
             "TemporalUnreachable",
-            format!("The frontend does not answer the operator: {why}."),
+            format!("The frontend does not answer the operator: {}.", without_credentials(why)),
         ),
         TemporalView::Seen(m) => disagreement(cluster, rollout, m).unwrap_or_else(|| {
             Verdict::new(Truth::True, "MembersAgree", "Every pod is in its ring and every shard is owned.")

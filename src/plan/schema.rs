@@ -246,7 +246,8 @@ fn reason_in(log: &str) -> String {
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let cause = errors.iter().rev().find(|e| *e != CONSEQUENCE).or(errors.last());
     let last_line = || plain.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    crate::api::conditions::shorten(cause.map_or_else(last_line, String::as_str), 300)
+    let words = crate::api::redact::without_credentials(cause.map_or_else(last_line, String::as_str));
+    crate::api::conditions::shorten(&words, 300)
 }
 
 /// The `error` of a log line's fields.
@@ -285,6 +286,8 @@ mod tests {
         assert_eq!(reason_in("first\n\n last \n"), "last");
         let coloured = "2026-11-24T21:31:16.959Z\t\u{1b}[31mERROR\u{1b}[0m\tUnable to create SQL database.\t{\"error\": \"no usable database connection found\", \"logging-call-at\": \"x\"}\n";
         assert_eq!(reason_in(coloured), "no usable database connection found");
+        let quoted = r#"{"error": "parse \"postgres://t:s3cret@db:5432/t\": bad"}"#;
+        assert_eq!(reason_in(quoted), r#"parse "postgres://xxxxx@db:5432/t": bad"#);
         let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
         assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
     }
