@@ -11,6 +11,7 @@ mod scenarios {
     pub mod bed;
     pub mod cluster;
     pub mod film;
+    pub mod operator;
     pub mod temporal;
     pub mod wait;
 
@@ -20,7 +21,10 @@ mod scenarios {
     mod delete;
     mod harm;
     mod idle;
+    mod leader;
     mod neighbours;
+    mod outage;
     mod rollout;
+    mod secrets;
     mod ui;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::bed::{Bed, OPERATOR, OPERATOR_NAMESPACE};
@@ -30,6 +31,12 @@ pub struct Call {
     pub namespace: Option<String>,
     /// Its name, if there is one.
     pub name: String,
+    /// The operator's pod that called; empty outside of Kubernetes.
+    pub pod: String,
+    /// When the API server got it.
+    pub received: Timestamp,
+    /// When it was answered.
+    pub answered: Timestamp,
 }
 
 impl Call {
@@ -66,7 +73,16 @@ fn call(line: &Value, user: &str) -> Option<Call> {
     let resource = text("resource").unwrap_or_else(|| line["requestURI"].to_string());
     let resource = text("subresource").map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
     let verb = line["verb"].as_str()?.to_owned();
-    Some(Call { verb, resource, namespace: text("namespace"), name: text("name").unwrap_or_default() })
+    let time = |key: &str| line[key].as_str()?.parse().ok();
+    Some(Call {
+        verb,
+        resource,
+        namespace: text("namespace"),
+        name: text("name").unwrap_or_default(),
+        pod: line["user"]["extra"]["authentication.kubernetes.io/pod-name"][0].as_str().unwrap_or_default().to_owned(),
+        received: time("requestReceivedTimestamp")?,
+        answered: time("stageTimestamp")?,
+    })
 }
 
 /// Calls per minute by verb and resource, for people.
