@@ -61,7 +61,7 @@ async fn kill(scene: &Scene) {
     assert!(!old.is_empty(), "the operator runs");
     // first the process, so that it cannot give its Lease back
     for pod in &old {
-        signal(pod, "SIGKILL");
+        signal(pod, "SIGKILL").unwrap();
     }
     let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     for pod in &old {

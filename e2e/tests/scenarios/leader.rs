@@ -29,17 +29,20 @@ async fn one_writer_while_leaders_are_killed_and_frozen() {
     writes_by_anyone(began, Timestamp::now()).await;
     let killed = leader(&scene.client).await;
     let at = Timestamp::now();
-    signal(&killed, "SIGKILL");
+    signal(&killed, "SIGKILL").unwrap();
     let next = writes_by_anyone(began, Timestamp::now()).await;
     let after_kill = next.received.duration_since(at);
     let again = if next.pod == killed.name_any() { "the same pod, started again" } else { "the other pod" };
 
-    let frozen = leader(&scene.client).await;
-    let name = frozen.name_any();
-    writes_by(began, Timestamp::now(), "the leader", |call| call.pod == name).await;
+    // the pod of one that was killed may still name its old container
+    let frozen = until("the leader is frozen", PATIENCE, async || {
+        let pod = leader(&scene.client).await;
+        signal(&pod, "SIGSTOP").map(|()| pod)
+    })
+    .await;
     let (at, stopped) = (Timestamp::now(), Instant::now());
-    let mut thaw = Thaw(Some(frozen.clone()));
-    signal(&frozen, "SIGSTOP");
+    let name = frozen.name_any();
+    let mut thaw = Thaw(Some(frozen));
     let next = writes_by(began, at, "another operator", |call| call.pod != name).await;
     let after_freeze = next.received.duration_since(at);
     tokio::time::sleep(Duration::from_secs(30).saturating_sub(stopped.elapsed())).await;
@@ -97,7 +100,7 @@ struct Thaw(Option<k8s_openapi::api::core::v1::Pod>);
 impl Thaw {
     fn now(&mut self) {
         if let Some(pod) = self.0.take() {
-            signal(&pod, "SIGCONT");
+            let _ = signal(&pod, "SIGCONT");
         }
     }
 }

@@ -24,13 +24,13 @@ pub async fn pods(client: &Client) -> Vec<Pod> {
 }
 
 /// Sends a signal to every process of a pod's first container.
-pub fn signal(pod: &Pod, signal: &str) {
+pub fn signal(pod: &Pod, signal: &str) -> Result<(), String> {
     let id = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first()?.container_id.clone());
-    let id = id.expect("the container has an id");
+    let id = id.ok_or("the container has no id")?;
     let node = pod.spec.as_ref().and_then(|s| s.node_name.as_ref()?.strip_prefix("node")?.parse().ok());
-    let node = Node::new(node.expect("a node's number")).unwrap();
+    let node = node.and_then(Node::new).ok_or("the pod has no node")?;
     let tell = ctr(&Bed::get().layout, node).args(["tasks", "kill", "--all", "--signal", signal]);
-    output(tell.arg(id.trim_start_matches("containerd://"))).unwrap();
+    output(tell.arg(id.trim_start_matches("containerd://"))).map(drop)
 }
 
 /// Changes the number of operators and waits until they run.

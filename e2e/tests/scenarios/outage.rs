@@ -55,8 +55,8 @@ async fn every_dependency_away_and_back() {
         println!("  {}", told.last().unwrap());
     }
     drop(alone);
-    drop(storage);
     scene.close(&told.join("; ")).await;
+    drop(storage);
 }
 
 /// What may be away.
@@ -214,19 +214,21 @@ struct Away(Option<Box<dyn FnOnce() + Send>>);
 impl Away {
     fn process(pid: Pid) -> Self {
         kill(pid, Signal::SIGSTOP).unwrap();
-        Self(Some(Box::new(move || kill(pid, Signal::SIGCONT).unwrap())))
+        Self(Some(Box::new(move || {
+            let _ = kill(pid, Signal::SIGCONT);
+        })))
     }
 
     fn container(pod: Pod) -> Self {
-        signal(&pod, "SIGSTOP");
-        Self(Some(Box::new(move || signal(&pod, "SIGCONT"))))
+        signal(&pod, "SIGSTOP").unwrap();
+        Self(Some(Box::new(move || drop(signal(&pod, "SIGCONT")))))
     }
 
     fn scaled(bed: &'static Bed, namespace: &str, what: &str) -> Self {
         let (namespace, what) = (namespace.to_owned(), what.to_owned());
         let scale = move |n: &str| bed.kubectl(&namespace, &["scale", &what, "--replicas", n]).map(drop);
         scale("0").unwrap();
-        Self(Some(Box::new(move || scale("1").unwrap())))
+        Self(Some(Box::new(move || drop(scale("1")))))
     }
 }
 
