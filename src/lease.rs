@@ -1,13 +1,19 @@
 //! Leader election by a Lease, as Kubernetes' own controllers do it: who holds it writes, the others stand by.
 //!
 //! Another holder's clock is never compared with ours: a lease counts as lapsed when it has not changed for its
-//! duration *as watched from here*. The holder stops writing by its own clock well before that.
+//! duration *as watched from here*. The holder stops writing by its own clock well before that: [`fenced`] is the client
+//! that sees to it.
 
+use futures::future::Either;
+use http::{Request, Response};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, PostParams};
+use kube::client::Body;
 use kube::{Api, Client};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -45,15 +51,60 @@ impl Leadership {
     /// Whether this process is the leader right now.
     #[must_use]
     pub fn held(&self) -> bool {
+        self.remaining().is_some()
+    }
+
+    /// How long this process is the leader without a further renewal; `None` when it is not.
+    fn remaining(&self) -> Option<Duration> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Always => true,
-            State::Until(until) => until.is_some_and(|u| Instant::now() < u),
+            State::Always => Some(Duration::MAX),
+            State::Until(until) => until?.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()),
         }
+    }
+
+    /// A request that is not begun without the leadership and given up at the moment it ends, renewals counted.
+    async fn bound<T>(&self, sending: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+        let mut sending = pin!(sending);
+        while let Some(remaining) = self.remaining() {
+            let over = pin!(tokio::time::sleep(remaining));
+            // the clock first: a process that was frozen in the middle sends nothing more
+            if let Either::Right((answer, _)) = futures::future::select(over, sending.as_mut()).await {
+                return answer;
+            }
+        }
+        Err(kube::Error::Service(NotLeader.into()))
     }
 
     fn set(&self, until: Option<Instant>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Until(until);
     }
+}
+
+/// A write was not sent, or not waited for: another operator may be the leader.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("this operator is not the leader any more")]
+pub struct NotLeader;
+
+/// The same client, but for writes, which need the leadership: each is checked when it is sent, its repetitions
+/// included, and given up when the leadership ends before the answer. Reads pass.
+///
+/// What is left is the way of a request from this check to the network: a process that is frozen exactly there, for
+/// longer than the lease, sends that one request when it goes on. The API server has no means to refuse it.
+#[must_use]
+pub fn fenced(client: Client, leadership: Leadership) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, leadership) = (client.clone(), leadership.clone());
+        async move {
+            let answer: kube::Result<Response<Body>> = if request.method().is_safe() {
+                client.send(request).await
+            } else {
+                leadership.bound(client.send(request)).await
+            };
+            answer
+        }
+    });
+    Client::new(service, namespace)
 }
 
 /// Takes and keeps a Lease.
@@ -204,5 +255,74 @@ fn holder(lease: &Lease) -> Option<&str> {
 impl std::fmt::Debug for Elector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Elector").field("name", &self.name).field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::{DeleteParams, Patch, PatchParams};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Answers every request after five seconds.
+    fn slow() -> (Client, Arc<AtomicU32>) {
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&count);
+        let service = tower::service_fn(move |_: Request<Body>| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                Ok::<_, std::io::Error>(Response::new(Body::from(br#"{"metadata": {"name": "a"}}"#.to_vec())))
+            }
+        });
+        (Client::new(service, "ns"), count)
+    }
+
+    fn led(seconds: u64) -> Leadership {
+        let leadership = Leadership::none();
+        leadership.set(Some(Instant::now() + Duration::from_secs(seconds)));
+        leadership
+    }
+
+    fn maps(client: Client, leadership: &Leadership) -> Api<ConfigMap> {
+        Api::default_namespaced(fenced(client, leadership.clone()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_leadership_nothing_is_written_and_everything_is_read() {
+        let (client, count) = slow();
+        let maps = maps(client, &Leadership::none());
+        let patch = Patch::Apply(serde_json::json!({}));
+        for refused in [
+            maps.patch("a", &PatchParams::apply("t"), &patch).await.map(drop),
+            maps.create(&PostParams::default(), &ConfigMap::default()).await.map(drop),
+            maps.replace("a", &PostParams::default(), &ConfigMap::default()).await.map(drop),
+            maps.delete("a", &DeleteParams::default()).await.map(drop),
+        ] {
+            assert!(refused.unwrap_err().to_string().contains("not the leader"));
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 0, "nothing was sent");
+        assert!(maps.get("a").await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_under_way_is_given_up_with_the_leadership() {
+        let leadership = led(3);
+        let maps = maps(slow().0, &leadership);
+        let began = Instant::now();
+        assert!(maps.create(&PostParams::default(), &ConfigMap::default()).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), 3);
+        assert!(!leadership.held());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_carries_a_write_under_way() {
+        let leadership = led(3);
+        let maps = maps(slow().0, &leadership);
+        let writing = tokio::spawn(async move { maps.create(&PostParams::default(), &ConfigMap::default()).await });
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        leadership.set(Some(Instant::now() + RENEW_DEADLINE));
+        assert!(writing.await.unwrap().is_ok());
     }
 }

@@ -251,6 +251,7 @@ async fn a_kind_that_is_installed_later_is_taken_up_without_a_restart() {
     world.api.wait_until(|api| api.list::<ServiceMonitor>(None).is_empty()).await;
 }
 
+#[tokio::test(start_paused = true)]
 async fn looks_after_the_listed_namespaces_and_no_other() {
     let world = World::new();
     // the Secret of these two is missing: the operator says so

@@ -16,7 +16,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("temporal", &["api"]),
     ("watches", &["api", "build", "plan"]),
     ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
-    ("apply", &["api", "build", "error", "lease", "plan", "watches"]),
+    ("apply", &["api", "build", "error", "plan", "watches"]),
     ("report", &["api"]),
     ("telemetry", &["error"]),
     (

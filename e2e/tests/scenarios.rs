@@ -11,6 +11,7 @@ mod scenarios {
     pub mod bed;
     pub mod cluster;
     pub mod film;
+    pub mod operator;
     pub mod postgres;
     pub mod temporal;
     pub mod wait;
@@ -23,11 +24,14 @@ mod scenarios {
     mod harm;
     mod helm;
     mod idle;
+    mod leader;
     mod neighbours;
     mod observed;
+    mod outage;
     mod rendered;
     mod rights;
     mod rollout;
+    mod secrets;
     mod services;
     mod stores;
     mod ui;

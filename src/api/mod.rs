@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod observability;
 pub mod overrides;
 pub mod persistence;
+pub mod redact;
 pub mod server_config;
 pub mod services;
 pub mod status;

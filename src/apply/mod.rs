@@ -6,7 +6,6 @@
 use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
-use crate::lease::Leadership;
 use crate::plan::Plan;
 use crate::watches::Live;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
@@ -44,9 +43,6 @@ pub enum ApplyError {
         /// Why.
         source: serde_json::Error,
     },
-    /// Another operator holds the lease.
-    #[error("this operator is not the leader any more")]
-    NotLeader,
 }
 
 impl ApplyError {
@@ -63,7 +59,6 @@ impl ApplyError {
             Self::Kube { source, .. } => Class::of(source),
             Self::Foreign { .. } => Class::User,
             Self::Json { .. } => Class::Bug,
-            Self::NotLeader => Class::Transient,
         }
     }
 }
@@ -85,15 +80,14 @@ type Memory = HashMap<(String, ObjectKey), (String, String)>;
 /// Applies plans and remembers what it has seen to be right.
 pub struct Applier {
     client: Client,
-    leadership: Leadership,
     memory: Mutex<Memory>,
 }
 
 impl Applier {
     /// An applier that has seen nothing yet.
     #[must_use]
-    pub fn new(client: Client, leadership: Leadership) -> Self {
-        Self { client, leadership, memory: Mutex::default() }
+    pub fn new(client: Client) -> Self {
+        Self { client, memory: Mutex::default() }
     }
 
     /// Carries a plan out: objects in their order, then what is to go.
@@ -174,9 +168,6 @@ impl Applier {
     }
 
     async fn send(&self, namespace: &str, key: &ObjectKey, body: &Value) -> Result<String, ApplyError> {
-        if !self.leadership.held() {
-            return Err(ApplyError::NotLeader);
-        }
         let params = PatchParams::apply(labels::MANAGED_BY_VALUE).force();
         let sent = self.api(namespace, key.kind).patch(&key.name, &params, &Patch::Apply(body)).await;
         let sent = sent.map_err(failed("apply", key))?;
@@ -186,9 +177,6 @@ impl Applier {
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.
     async fn delete(&self, namespace: &str, key: &ObjectKey, live: &Live) -> Result<(), ApplyError> {
-        if !self.leadership.held() {
-            return Err(ApplyError::NotLeader);
-        }
         let params = DeleteParams {
             preconditions: Some(kube::api::Preconditions {
                 uid: live.find(key).and_then(|f| f.uid.clone()),

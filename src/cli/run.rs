@@ -66,6 +66,11 @@ enum ReachBy {
 /// How long reconciles that have begun may go on after the signal; the pod's grace period is 30 s.
 const STOP_GRACE: Duration = Duration::from_secs(20);
 
+/// How long an answer of the API server may take at the start.
+const API_SERVER_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest delay between two tries to reach it.
+const API_SERVER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Runs until a signal comes or the lease is lost.
 pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     log::install(args.log_format, &args.log_level)?;
@@ -81,15 +86,17 @@ async fn operate(args: RunArgs) -> Result<ExitCode, Failure> {
         .await
         .map_err(|e| format!("cannot listen on {}: {e}; choose another --listen-address", args.listen_address))?;
     tokio::spawn(endpoints.clone().serve(listener));
-    client.apiserver_version().await.map_err(|e| format!("the API server does not answer: {e}"))?;
-    endpoints.set_ready();
+    let stop = stop_signal()?;
+    tokio::select! {
+        () = api_server_answers(&client) => endpoints.set_ready(),
+        () = stopped(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         namespaces = %args.watch_namespaces,
         "started"
     );
 
-    let stop = stop_signal()?;
     let instance = args.instance.clone().unwrap_or_else(host_name);
     if !args.leader_elect {
         metrics.leader(true);
@@ -97,6 +104,21 @@ async fn operate(args: RunArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     lead(&args, client, metrics, instance, stop).await
+}
+
+/// Waits for the API server here: a process that ends instead is started again after delays of up to five minutes.
+async fn api_server_answers(client: &Client) {
+    let mut delay = Duration::from_secs(1);
+    loop {
+        let why = match tokio::time::timeout(API_SERVER_DEADLINE, client.apiserver_version()).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("nothing within {API_SERVER_DEADLINE:?}"),
+        };
+        tracing::warn!(error = why, again_in = ?delay, "the API server does not answer");
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(API_SERVER_PATIENCE);
+    }
 }
 
 /// Stands by for the lease, works while it is held, gives it back at the end.

@@ -10,7 +10,7 @@ pub use error::Error;
 
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
-use crate::lease::Leadership;
+use crate::lease::{Leadership, fenced};
 use crate::observe::Observer;
 use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Temporal};
@@ -110,6 +110,8 @@ pub async fn run(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
+    // whatever writes, writes through this
+    let client = fenced(client, leadership.clone());
     let shutdown = shutdown.shared();
     let claims = Claims::default();
     let one = |namespace: Option<String>| {
@@ -118,7 +120,7 @@ pub async fn run(
             Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance.clone()) };
         let ctx = Ctx {
             observer: Observer::new(client.clone(), stores.clone(), Arc::clone(&temporal)),
-            applier: Applier::new(client.clone(), leadership.clone()),
+            applier: Applier::new(client.clone()),
             recorder: Recorder::new(client.clone(), reporter),
             client: client.clone(),
             statuses: Statuses::default(),

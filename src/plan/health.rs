@@ -2,6 +2,7 @@
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, Truth};
+use crate::api::redact::without_credentials;
 use crate::api::services::Role;
 use crate::api::status::Phase;
 use crate::build::ObjectKey;
@@ -247,14 +248,22 @@ fn shardless(cluster: &ValidCluster, state: &RoleState, seen: &Observed) -> Opti
 fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdict {
     match &seen.temporal {
         TemporalView::NotAsked => Verdict::new(Truth::Unknown, "NotAsked", "No frontend is up to be asked."),
-        TemporalView::Silent { why, .. } => Verdict::new(
-            Truth::Unknown,
-            "TemporalUnreachable",
-            format!("The frontend does not answer the operator: {}.", with_remedy(why)),
-        ),
+        TemporalView::Silent { why, .. } => {
+            Verdict::new(Truth::Unknown, "TemporalUnreachable", silence(&without_credentials(why)))
+        }
         TemporalView::Seen(m) => disagreement(cluster, rollout, m).unwrap_or_else(|| {
             Verdict::new(Truth::True, "MembersAgree", "Every pod is in its ring and every shard is owned.")
         }),
+    }
+}
+
+/// What is away: the part that the failed call was to prove, which its name has in brackets, else the frontend.
+fn silence(why: &str) -> String {
+    let parts =
+        [("(database)", "the database"), ("(history)", "the history role"), ("(matching)", "the matching role")];
+    match parts.iter().find(|(mark, _)| why.contains(mark)) {
+        Some((_, part)) => format!("A check of {part} through the frontend fails: {}.", with_remedy(why)),
+        None => format!("The frontend does not answer the operator: {}.", with_remedy(why)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::remedies::with_remedy;
 use super::words::reason_in;
 use crate::api::conditions::shorten;
+use crate::api::redact::without_credentials;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -54,7 +55,10 @@ fn container_held_back(container: &ContainerStatus, pod: &str) -> Option<String>
     match (reason, last) {
         (Some("CrashLoopBackOff"), Some(last)) => Some(format!("{place} ends with: {}", ended(last))),
         (Some(reason), _) => {
-            let said = waiting.and_then(|w| w.message.as_deref()).map(|m| shorten(m.trim(), LIMIT)).unwrap_or_default();
+            let said = waiting
+                .and_then(|w| w.message.as_deref())
+                .map(|m| shorten(without_credentials(m).trim(), LIMIT))
+                .unwrap_or_default();
             let said = if said.is_empty() { reason.to_owned() } else { format!("{reason}: {said}") };
             Some(format!("{place} is in {}", with_remedy(&said)))
         }

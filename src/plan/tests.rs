@@ -312,6 +312,33 @@ fn a_serving_cluster_is_patient_for_a_minute_when_temporal_falls_silent() {
     assert_eq!(world.condition(READY), ("False", "TemporalUnreachable"));
 }
 
+#[rstest]
+#[case("Temporal does not answer DescribeCluster: dns error", "The frontend does not answer the operator: ")]
+#[case(
+    "Temporal does not answer DescribeNamespace (database): nothing within 3s",
+    "A check of the database through the frontend fails: "
+)]
+#[case(
+    "Temporal refuses DescribeWorkflowExecution (history) with INTERNAL: x",
+    "A check of the history role through the frontend fails: "
+)]
+fn the_sentence_names_what_is_away(#[case] why: &str, #[case] begin: &str) {
+    let mut world = World::serving();
+    world.seen.temporal = TemporalView::Silent { why: why.to_owned(), since: world.at() };
+    world.step();
+    assert_eq!(world.message(), format!("{begin}{why}."));
+}
+
+#[test]
+fn a_servers_error_is_told_without_its_password() {
+    let mut world = World::serving();
+    let why =
+        "Temporal refuses DescribeCluster with INTERNAL: cannot open postgres://temporal:s3cret@db:5432/t".to_owned();
+    world.seen.temporal = TemporalView::Silent { why, since: world.at() };
+    world.step();
+    assert!(world.message().contains("postgres://xxxxx@db:5432/t"), "{}", world.message());
+}
+
 #[test]
 fn a_config_change_rolls_one_role_after_the_other() {
     let mut world = World::serving();

@@ -1,6 +1,7 @@
 //! From the last lines of a log to the reason in them.
 
 use crate::api::conditions::shorten;
+use crate::api::redact::without_credentials;
 use serde_json::Value;
 
 /// What schema tool and server say when a connection failed before, for a reason they have given then.
@@ -19,7 +20,7 @@ pub fn reason_in(log: &str) -> String {
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
     let is_cause = |e: &&String| !CONSEQUENCES.contains(&e.as_str());
     let cause = errors.iter().rev().find(is_cause).or(errors.last()).map(String::as_str);
-    shorten(cause.unwrap_or_else(|| last_line(&plain)), LIMIT)
+    shorten(&without_credentials(cause.unwrap_or_else(|| last_line(&plain))), LIMIT)
 }
 
 /// The error of a line, if it tells one.
@@ -89,6 +90,10 @@ mod tests {
         "sql schema version compatibility check failed: pq: password authentication failed for user \"t\""
     )]
     #[case("Unable to create server. Error: no such host.\n", "no such host")]
+    #[case(
+        r#"{"error": "parse \"postgres://t:s3cret@db:5432/t\": bad"}"#,
+        r#"parse "postgres://xxxxx@db:5432/t": bad"#
+    )]
     fn reasons(#[case] log: &str, #[case] reason: &str) {
         assert_eq!(reason_in(log), reason);
     }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use e2e::layout::Layout;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::bed::{OPERATOR, OPERATOR_NAMESPACE};
@@ -59,6 +60,12 @@ pub struct Call {
     pub created: bool,
     /// Whether the caller had no right to it.
     pub refused: bool,
+    /// The operator's pod that called; empty outside of Kubernetes.
+    pub pod: String,
+    /// When the API server got it.
+    pub received: Timestamp,
+    /// When it was answered.
+    pub answered: Timestamp,
 }
 
 impl Call {
@@ -111,6 +118,7 @@ fn call(line: &Value, user: &str) -> Option<Call> {
     let text = |key: &str| object[key].as_str().map(str::to_owned);
     let resource = text("resource").unwrap_or_else(|| line["requestURI"].to_string());
     let resource = text("subresource").map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
+    let time = |key: &str| line[key].as_str()?.parse().ok();
     Some(Call {
         verb,
         group: text("apiGroup").unwrap_or_default(),
@@ -119,6 +127,9 @@ fn call(line: &Value, user: &str) -> Option<Call> {
         name: text("name").unwrap_or_default(),
         created: line["responseStatus"]["code"] == 201,
         refused,
+        pod: line["user"]["extra"]["authentication.kubernetes.io/pod-name"][0].as_str().unwrap_or_default().to_owned(),
+        received: time("requestReceivedTimestamp")?,
+        answered: time("stageTimestamp")?,
     })
 }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use e2e::image::ctr;
-use e2e::layout::Node;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams};
 
-use super::bed::{Bed, OPERATOR, OPERATOR_LIVES, OPERATOR_NAMESPACE, full, output};
+use super::bed::{Bed, OPERATOR, OPERATOR_LIVES, OPERATOR_NAMESPACE, full};
 use super::cluster::{Cluster, ROLES, Scene, VERSION, is_ready, manifest};
+use super::operator::{self, signal};
 use super::wait::{PATIENCE, since, until};
 
 /// Kinds of what the operator makes, and what Kubernetes makes of it.
@@ -58,16 +57,11 @@ async fn has_begun(cluster: &Cluster, kind: &str) {
 async fn kill(scene: &Scene) {
     let pods: Api<Pod> = Api::namespaced(scene.client.clone(), OPERATOR_NAMESPACE);
     let ours = ListParams::default().labels(&format!("app.kubernetes.io/instance={OPERATOR}"));
-    let old = pods.list(&ours).await.unwrap().items;
+    let old = operator::pods(&scene.client).await;
     assert!(!old.is_empty(), "the operator runs");
     // first the process, so that it cannot give its Lease back
     for pod in &old {
-        let id = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first()?.container_id.clone());
-        let id = id.expect("the operator's container has an id");
-        let node = pod.spec.as_ref().and_then(|s| s.node_name.as_ref()?.strip_prefix("node")?.parse().ok());
-        let node = Node::new(node.expect("a node's number")).unwrap();
-        let dead = ctr(&Bed::get().layout, node).args(["tasks", "kill", "--signal", "SIGKILL"]);
-        output(dead.arg(id.trim_start_matches("containerd://"))).unwrap();
+        signal(pod, "SIGKILL").unwrap();
     }
     let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     for pod in &old {
