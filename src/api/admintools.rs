@@ -1,7 +1,7 @@
 //! `spec.admintools`: a pod with Temporal's tools.
 
 use super::overrides::Overrides;
-use super::unsupported::any_object;
+use super::resources::resources;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct AdminToolsSpec {
     pub version: Option<String>,
     /// Compute resources of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Changes to the generated Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use super::admintools::AdminToolsSpec;
 use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
+use super::resources::resources;
 use super::server_config;
 use super::services::ServicesSpec;
 use super::status::TemporalClusterStatus;
@@ -98,7 +99,7 @@ pub struct TemporalClusterSpec {
     pub job_ttl_seconds_after_finished: Option<i32>,
     /// Compute resources of the schema Jobs' containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "resources")]
     pub job_resources: Option<ResourceRequirements>,
     /// Containers that run before the schema tools, in this order; with `restartPolicy: Always` also beside them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

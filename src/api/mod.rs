@@ -12,6 +12,7 @@ pub mod observability;
 pub mod overrides;
 pub mod persistence;
 pub mod redact;
+pub mod resources;
 pub mod server_config;
 pub mod services;
 pub mod status;

@@ -1,6 +1,7 @@
 //! `spec.services`: the server's roles.
 
 use super::overrides::Overrides;
+use super::resources::resources;
 use super::unsupported::{any_list, any_object};
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
@@ -75,7 +76,7 @@ pub struct ServiceSpec {
     pub replicas: Option<i32>,
     /// Compute resources of the server container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Containers run before the server; one with `restartPolicy: Always` runs beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

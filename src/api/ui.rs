@@ -2,7 +2,7 @@
 
 use super::ingress::IngressSpec;
 use super::overrides::Overrides;
-use super::unsupported::any_object;
+use super::resources::resources;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -31,7 +31,7 @@ pub struct UiSpec {
     pub replicas: Option<i32>,
     /// Compute resources of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "resources")]
     pub resources: Option<ResourceRequirements>,
     /// Labels and annotations of its Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,8 +2,8 @@
 
 use super::cluster::{StoreKind, ValidAdminTools, ValidCluster, ValidRole, ValidStore, ValidUi};
 use super::{
-    Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, roles, server_config, store,
-    version,
+    Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles,
+    server_config, store, version,
 };
 use crate::api::services::Role;
 use crate::api::ui::UiSpec;
@@ -28,6 +28,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let version = read_version(resource, problems);
     let mut notes = Vec::new();
     images::check(spec, problems, &mut notes);
+    resources::check(spec, problems);
     let persistence = &spec.persistence;
     let default_store =
         store::read(StoreKind::Default, "spec.persistence.defaultStore", &persistence.default_store, problems);

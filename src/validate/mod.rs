@@ -15,6 +15,7 @@ mod log;
 mod observability;
 mod overrides;
 mod pools;
+mod resources;
 mod roles;
 mod server_config;
 mod store;

@@ -11,6 +11,7 @@ pub use optional::Served;
 use crate::api::{TemporalCluster, labels};
 use crate::build::ServiceMonitor;
 use futures::channel::mpsc;
+use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -19,6 +20,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
+use kube::core::{DeserializeGuard, error_boundary::InvalidObject};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -119,7 +121,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
 
 /// Watches the clusters, and says which others a change is about.
 fn watch_clusters(
-    api: Api<TemporalCluster>,
+    api: Api<DeserializeGuard<TemporalCluster>>,
     namespace: Option<&str>,
     claims: Claims,
 ) -> (Store<TemporalCluster>, Events<TemporalCluster>, mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>) {
@@ -134,11 +136,36 @@ fn watch_clusters(
     };
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
+        .try_filter_map(|event| ready(Ok(readable(event))))
         .inspect_ok(note)
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects();
     (store, events.boxed(), neighbours)
+}
+
+/// A cluster that cannot be read (the schema it was stored with was laxer) must not end the watch of all others: it is told
+/// in the log and otherwise as if it had not been there.
+fn readable(event: watcher::Event<DeserializeGuard<TemporalCluster>>) -> Option<watcher::Event<TemporalCluster>> {
+    use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
+    let read = |guard: DeserializeGuard<TemporalCluster>| {
+        let told = |bad: &InvalidObject| {
+            let name = format!(
+                "{}/{}",
+                bad.metadata.namespace.as_deref().unwrap_or_default(),
+                bad.metadata.name.as_deref().unwrap_or_default()
+            );
+            tracing::warn!(error = %bad.error, cluster = name, "a TemporalCluster cannot be read; correct it");
+        };
+        guard.0.inspect_err(told).ok()
+    };
+    match event {
+        Apply(guard) => read(guard).map(Apply),
+        Delete(guard) => read(guard).map(Delete),
+        InitApply(guard) => read(guard).map(InitApply),
+        Init => Some(Init),
+        InitDone => Some(InitDone),
+    }
 }
 
 /// Watches what carries our label, without managed fields: they are half of the metadata and of no use here.

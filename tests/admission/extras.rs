@@ -53,7 +53,7 @@ fn accepted() -> Vec<Case> {
         ),
         taken(
             "tools",
-            json!({"admintools": {"enabled": true, "version": "1.31.2", "resources": {"limits": {"cpu": "1"}}}}),
+            json!({"admintools": {"enabled": true, "version": "1.31.2", "resources": {"limits": {"cpu": 1, "memory": "1.5Gi"}}}}),
         ),
         taken(
             "images by digest",
@@ -190,6 +190,17 @@ fn server_config() -> Vec<Case> {
             config(json!({"services": {"internal-frontend": {}}})),
             "use spec.services.internalFrontend",
         ),
+        refused(
+            "a quantity that is none",
+            json!({"services": {"history": {"resources": {"limits": {"memory": "2 GB"}}}}}),
+            "resources: a quantity is a number",
+        ),
+        refused(
+            "a quantity of a Job that is none",
+            json!({"jobResources": {"requests": {"cpu": "lots"}}}),
+            "resources: a quantity is a number",
+        ),
+        refused("limits that are no map", json!({"jobResources": {"limits": 3}}), "limits"),
         refused("config that is no map", config(json!({"global": "x"})), "serverConfig.global"),
     ]
 }
