@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 31] = [
+const TABLE: [(&[&str], &str); 32] = [
     (
         &["belongs to the Temporal cluster"],
         "use the name in spec.clusterName of a cluster made anew, or other databases",
@@ -22,6 +22,7 @@ const TABLE: [(&[&str], &str); 31] = [
     (&["too many clients"], CONNECTIONS),
     (&["remaining connection slots"], CONNECTIONS),
     (&["too many connections"], CONNECTIONS),
+    (&["no usable database connection found"], NO_CONNECTION),
     (&["the database system is"], "wait until the database is up; it is tried again by itself"),
     (
         &["permission denied to create database"],
@@ -52,6 +53,9 @@ const TABLE: [(&[&str], &str); 31] = [
     (&["violates PodSecurity"], "allow such pods in the namespace, or change what the manifest adds to them"),
 ];
 
+/// The server says why at the top of its log, of which Kubernetes keeps only the end.
+const NO_CONNECTION: &str = "the database does not answer or refuses this user: see that it runs, and correct address, user \
+     and password; the top of the container's log says which";
 const CONNECTIONS: &str = "raise the database's max_connections, or lower maxConns";
 const FULL: &str = "make room on the database's disk";
 const UNREACHABLE: &str =
