@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 18] = [
     "Complete",
     "ContainerCreating",
+    "ErrImagePull",
+    "ImagePullBackOff",
     "CrashLoopBackOff",
     "Failed",
     "False",

@@ -4,6 +4,7 @@
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
 const TABLE: [(&[&str], &str); 32] = [
+    (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
         "use the name in spec.clusterName of a cluster made anew, or other databases",
@@ -48,7 +49,6 @@ const TABLE: [(&[&str], &str); 32] = [
         "name the authority that signed the database's certificate in the store's tls",
     ),
     (&["couldn't find key"], "put that key into the Secret, or correct passwordSecretRef.key"),
-    (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (&["exceeded quota"], "raise the namespace's ResourceQuota, or ask for less in resources"),
     (&["violates PodSecurity"], "allow such pods in the namespace, or change what the manifest adds to them"),
 ];
@@ -107,6 +107,10 @@ mod tests {
     #[case("pq: role \"temporal\" does not exist", "create that user")]
     #[case("couldn't find key password in Secret ns/store", "put that key into the Secret")]
     #[case("Back-off pulling image \"a/b:1\"", "correct the image")]
+    #[case(
+        "failed to pull and unpack image \"a/b:1\": dial tcp 127.0.0.1:80: connect: connection refused",
+        "correct the image"
+    )]
     #[case(
         "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2",
         "ResourceQuota"
