@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const OTHERS: [&str; 18] = [
     "Complete",
     "ContainerCreating",
+    "ErrImagePull",
+    "ImagePullBackOff",
     "CrashLoopBackOff",
     "Failed",
     "False",

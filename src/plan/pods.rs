@@ -54,6 +54,13 @@ fn container_held_back(container: &ContainerStatus, pod: &str) -> Option<String>
     let last = container.last_state.as_ref().and_then(|s| s.terminated.as_ref());
     match (reason, last) {
         (Some("CrashLoopBackOff"), Some(last)) => Some(format!("{place} ends with: {}", ended(last))),
+        // the kubelet goes from the one to the other and back; the cause is the same
+        (Some("ErrImagePull" | "ImagePullBackOff"), _) => {
+            let said = waiting.and_then(|w| w.message.as_deref()).unwrap_or("no reason given").trim();
+            let cause = said.rsplit_once("ErrImagePull: ").map_or(said, |(_, cause)| cause);
+            let words = format!("cannot pull its image {}: {}", container.image, shorten(cause, LIMIT));
+            Some(format!("{place} {}", with_remedy(&words)))
+        }
         (Some(reason), _) => {
             let said = waiting
                 .and_then(|w| w.message.as_deref())
@@ -119,8 +126,8 @@ mod tests {
         Some("container service of pod p is in CreateContainerConfigError: couldn't find key k in Secret ns/s (put that key into the Secret")
     )]
     #[case::no_image(
-        container(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}}), json!({}), 0),
-        Some("container service of pod p is in ImagePullBackOff: Back-off pulling image \"x\" (correct the image")
+        container(json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"i\": ErrImagePull: failed to pull: connection refused"}}), json!({}), 0),
+        Some("container service of pod p cannot pull its image i: failed to pull: connection refused (correct the image")
     )]
     #[case::crash(
         container(json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}), ended_with("Unable to start server. Error: pq: password authentication failed for user \"t\""), 1),

@@ -4,6 +4,7 @@
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
 const TABLE: [(&[&str], &str); 32] = [
+    (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
         "use the name in spec.clusterName of a cluster made anew, or other databases",
@@ -22,6 +23,7 @@ const TABLE: [(&[&str], &str); 32] = [
     (&["too many clients"], CONNECTIONS),
     (&["remaining connection slots"], CONNECTIONS),
     (&["too many connections"], CONNECTIONS),
+    (&["no usable database connection found"], NO_CONNECTION),
     (&["the database system is"], "wait until the database is up; it is tried again by itself"),
     (
         &["permission denied to create database"],
@@ -47,16 +49,13 @@ const TABLE: [(&[&str], &str); 32] = [
         "name the authority that signed the database's certificate in the store's tls",
     ),
     (&["couldn't find key"], "put that key into the Secret, or correct passwordSecretRef.key"),
-    (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (&["exceeded quota"], "raise the namespace's ResourceQuota, or ask for less in resources"),
-    // what Kubernetes keeps of last words does not always reach back to the reason
-    (
-        &["no usable database connection found"],
-        "check address, user, password and TLS of the stores; the container's log says which it is",
-    ),
     (&["violates PodSecurity"], "allow such pods in the namespace, or change what the manifest adds to them"),
 ];
 
+/// The server says why at the top of its log, of which Kubernetes keeps only the end.
+const NO_CONNECTION: &str = "the database does not answer or refuses this user: see that it runs, and correct address, user \
+     and password; the top of the container's log says which";
 const CONNECTIONS: &str = "raise the database's max_connections, or lower maxConns";
 const FULL: &str = "make room on the database's disk";
 const UNREACHABLE: &str =
@@ -108,6 +107,10 @@ mod tests {
     #[case("pq: role \"temporal\" does not exist", "create that user")]
     #[case("couldn't find key password in Secret ns/store", "put that key into the Secret")]
     #[case("Back-off pulling image \"a/b:1\"", "correct the image")]
+    #[case(
+        "failed to pull and unpack image \"a/b:1\": dial tcp 127.0.0.1:80: connect: connection refused",
+        "correct the image"
+    )]
     #[case(
         "pods \"a\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2",
         "ResourceQuota"

@@ -18,7 +18,7 @@ const LIMIT: usize = 300;
 pub fn reason_in(log: &str) -> String {
     let plain = without_colours(log);
     let errors: Vec<String> = plain.lines().filter_map(error_in).collect();
-    let is_cause = |e: &&String| !CONSEQUENCES.contains(&e.as_str());
+    let is_cause = |e: &&String| !CONSEQUENCES.iter().any(|c| e.ends_with(c));
     let cause = errors.iter().rev().find(is_cause).or(errors.last()).map(String::as_str);
     shorten(&without_credentials(cause.unwrap_or_else(|| last_line(&plain))), LIMIT)
 }
@@ -104,5 +104,8 @@ mod tests {
         assert_eq!(reason_in(coloured), "no usable database connection found");
         let cause = "t\tERROR\tsql handle: x\t{\"error\": \"pq: password authentication failed\"}\n";
         assert_eq!(reason_in(&format!("{cause}{coloured}")), "pq: password authentication failed");
+        let server = "Unable to create server. Error: check failed: no usable database connection found.\n";
+        assert_eq!(reason_in(server), "check failed: no usable database connection found");
+        assert_eq!(reason_in(&format!("{cause}{server}")), "pq: password authentication failed");
     }
 }

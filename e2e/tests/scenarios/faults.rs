@@ -76,7 +76,7 @@ async fn faults_of_the_store_are_said_and_heal() {
     scene.psql("alter role poor password 'changed'").unwrap();
     kubectl(&["delete", "pod", "-l", "app.kubernetes.io/component=matching", "--wait=false"]);
     let words =
-        ["The matching role has 0 of 1", "container service of pod", "password authentication failed", "Secret"];
+        ["The matching role has 0 of 1", "container service of pod", "no usable database connection found", "password"];
     lines.push(says(&cluster, "RoleNotReady", &words).await);
     scene.psql("alter role poor password 'poor'").unwrap();
     cluster.patch(json!({"ui": {"enabled": true, "image": "localhost/nobody/nothing"}})).await;

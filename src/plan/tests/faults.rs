@@ -139,7 +139,7 @@ fn a_job_without_a_pod_says_who_refuses_it() {
 
 #[rstest]
 #[case::key(json!({"waiting": {"reason": "CreateContainerConfigError", "message": "couldn't find key password in Secret ns/s"}}), "couldn't find key password in Secret ns/s (put that key")]
-#[case::image(json!({"waiting": {"reason": "ErrImagePull", "message": "failed to pull and unpack image"}}), "is in ErrImagePull: failed to pull and unpack image (correct the image")]
+#[case::image(json!({"waiting": {"reason": "ErrImagePull", "message": "failed to pull and unpack image"}}), "cannot pull its image i: failed to pull and unpack image (correct the image")]
 fn a_container_that_cannot_start_is_said_of_jobs_and_roles(#[case] state: Value, #[case] said: &str) {
     let mut world = World::new();
     world.begin_job();
@@ -238,7 +238,7 @@ fn a_web_ui_that_does_not_start_is_said_and_the_cluster_is_ready_all_the_same() 
     assert!(
         world
             .message()
-            .starts_with("The Web UI has 0 of 1 pods available: container ui of pod p is in ImagePullBackOff"),
+            .starts_with("The Web UI has 0 of 1 pods available: container ui of pod p cannot pull its image i"),
         "{}",
         world.message()
     );
