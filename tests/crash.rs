@@ -243,7 +243,7 @@ async fn a_kind_that_is_installed_later_is_taken_up_without_a_restart() {
     world.api.wait_until(|api| there(api, "c-frontend") && there(api, "c-worker")).await;
     world.settled().await;
     let message = world.cluster().status.unwrap().message.unwrap();
-    assert!(!message.contains("Note"), "{message}");
+    assert!(!message.contains("ServiceMonitor"), "{message}");
 
     world.api.delete::<ServiceMonitor>(NAMESPACE, "c-history");
     world.api.wait_until(|api| there(api, "c-history")).await;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "generated/reference.rs"]
+mod reference;
+
 use std::path::Path;
 use temporal_operator::api;
 
@@ -16,6 +19,18 @@ fn crds_are_up_to_date_and_small_enough() {
         let text = format!("---\n{}", serde_yaml::to_string(&crd).unwrap());
         assert!(serde_json::to_string(&crd).unwrap().len() < LARGEST, "{name} is too large for kubectl apply");
         compare(&Path::new("crds").join(name), &text);
+    }
+}
+
+#[test]
+fn the_reference_is_up_to_date() {
+    for crd in api::all_crds() {
+        let page = reference::page(&crd);
+        assert!(page.contains("| `spec."), "fields are found");
+        compare(
+            &Path::new("docs/reference").join(format!("{}.md", crd.spec.names.singular.as_deref().unwrap())),
+            &page,
+        );
     }
 }
 

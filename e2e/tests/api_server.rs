@@ -11,6 +11,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, Config, ResourceExt};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use table::{base, cases, merge};
 
@@ -60,6 +61,37 @@ async fn the_api_server_agrees_with_the_table() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(refusals >= 60);
     println!("admission: {refusals} refusals with their words");
+}
+
+/// Every TemporalCluster in a fenced block of the documents is taken as it stands.
+#[tokio::test]
+async fn examples_of_the_documents_are_taken() {
+    let api = clusters(&client().await);
+    let dry_run = PostParams { dry_run: true, field_manager: None };
+    let repo = e2e::layout::Layout::from_environment().unwrap().repo;
+    let pages = std::fs::read_dir(repo.join("docs")).unwrap().map(|e| e.unwrap().path());
+    let pages = pages.filter(|p| p.extension().is_some_and(|e| e == "md")).chain([repo.join("README.md")]);
+    let mut taken = 0;
+    let mut wrong = Vec::new();
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            for document in serde_yaml::Deserializer::from_str(block) {
+                let Ok(mut manifest) = Value::deserialize(document) else { continue };
+                if manifest["kind"] != "TemporalCluster" {
+                    continue;
+                }
+                manifest["metadata"]["namespace"] = json!(NAMESPACE);
+                match api.create(&dry_run, &object(manifest)).await {
+                    Ok(_) => taken += 1,
+                    Err(error) => wrong.push(format!("{}: {error}", page.display())),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(taken >= 8, "{taken} examples are found");
+    println!("documents: {taken} examples are taken");
 }
 
 #[tokio::test]
