@@ -69,6 +69,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether it asked what there is (`/version`, `/apis/…`), which is open to everybody who has logged in.
+    pub fn is_discovery(&self) -> bool {
+        self.resource.starts_with("\"/")
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         !["get", "list", "watch"].contains(&self.verb.as_str())

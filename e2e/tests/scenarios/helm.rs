@@ -90,7 +90,7 @@ fn only_its_own(scene: &Scene, home: &Scene, moment: Moment) -> usize {
     assert!(refused.is_empty(), "the second operator was refused: {refused:#?}");
     let places: BTreeSet<_> = calls.iter().filter_map(|call| call.namespace.as_deref()).collect();
     assert_eq!(places, BTreeSet::from([scene.namespace.as_str(), home.namespace.as_str()]));
-    let wide: Vec<_> = calls.iter().filter(|c| c.namespace.is_none() && !c.resource.contains("/version")).collect();
+    let wide: Vec<_> = calls.iter().filter(|c| c.namespace.is_none() && !c.is_discovery()).collect();
     assert!(wide.is_empty(), "calls outside of namespaces: {wide:#?}");
     calls.len()
 }

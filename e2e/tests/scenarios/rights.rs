@@ -47,9 +47,9 @@ fn right(group: &str, resource: &str, verb: &str) -> Right {
     (group.to_owned(), resource.to_owned(), verb.to_owned())
 }
 
-/// What the calls needed. Paths that are no resources, such as `/version`, are open to everybody.
+/// What the calls needed.
 fn used(calls: &[Call]) -> BTreeSet<Right> {
-    let of_resources = calls.iter().filter(|call| !call.resource.contains("/version"));
+    let of_resources = calls.iter().filter(|call| !call.is_discovery());
     let rights = of_resources.flat_map(|call| {
         let create = call.created.then(|| right(&call.group, &call.resource, "create"));
         [Some(right(&call.group, &call.resource, &call.verb)), create]
