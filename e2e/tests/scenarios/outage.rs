@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use e2e::command::Cmd;
+use e2e::step::Screen;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -30,7 +31,7 @@ const LINES: usize = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dependency_away_and_back() {
-    use Dependency::{ApiServer, Dns, Frontend, Postgres};
+    use Dependency::{ApiServer, ApiServerFrozen, Dns, Frontend, Postgres};
     let mut scene = Scene::bare("away").await;
     let storage = Storage::make(&scene);
     scene.postgres_ready().await;
@@ -43,11 +44,12 @@ async fn every_dependency_away_and_back() {
             (&[Postgres], 180),
             (&[Dns], 180),
             (&[Frontend], 180),
+            (&[ApiServerFrozen], 180),
             (&[ApiServer], 180),
-            (&[Frontend, Dns, Postgres, ApiServer], 60),
+            (&[Frontend, Dns, Postgres, ApiServerFrozen], 60),
         ]
     } else {
-        &[(&[Postgres], 40), (&[Dns], 40), (&[Frontend], 15), (&[ApiServer], 40)]
+        &[(&[Postgres], 40), (&[Dns], 40), (&[Frontend], 15), (&[ApiServerFrozen], 40), (&[ApiServer], 20)]
     };
     let mut told = Vec::new();
     for (away, seconds) in outages {
@@ -62,7 +64,10 @@ async fn every_dependency_away_and_back() {
 /// What may be away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dependency {
+    /// Killed: nobody listens.
     ApiServer,
+    /// Frozen: it takes connections and requests and does not answer.
+    ApiServerFrozen,
     Postgres,
     Dns,
     Frontend,
@@ -73,7 +78,8 @@ impl Dependency {
     async fn leave(self, scene: &Scene, cluster: &Cluster) -> Away {
         let bed = Bed::get();
         match self {
-            Self::ApiServer => Away::process(api_server()),
+            Self::ApiServer => Away::killed(api_server()),
+            Self::ApiServerFrozen => Away::frozen(api_server()),
             Self::Postgres => Away::scaled(bed, &scene.namespace, "statefulset/postgres"),
             Self::Dns => {
                 let away = Away::scaled(bed, "kube-system", "deployment/coredns");
@@ -91,7 +97,7 @@ impl Dependency {
             Self::Postgres => Some("database"),
             Self::Frontend => Some("frontend role"),
             Self::Dns => Some("cannot be looked up"),
-            Self::ApiServer => None,
+            Self::ApiServer | Self::ApiServerFrozen => None,
         }
     }
 }
@@ -107,7 +113,7 @@ async fn outage(scene: &Scene, cluster: &Cluster, all: &[Dependency], length: Du
         away.push(dependency.leave(scene, cluster).await);
     }
     let mut figures = vec![format!("{all:?} away for {} s", length.as_secs())];
-    let sees = !all.contains(&Dependency::ApiServer);
+    let sees = !all.iter().any(|d| [Dependency::ApiServer, Dependency::ApiServerFrozen].contains(d));
     for words in all.iter().filter(|_| sees).filter_map(|d| d.words()) {
         let said = says(cluster, words, TOLD).await;
         figures.push(format!("after {} {said:?}", since(began)));
@@ -240,7 +246,13 @@ fn api_server() -> Pid {
 struct Away(Option<Box<dyn FnOnce() + Send>>);
 
 impl Away {
-    fn process(pid: Pid) -> Self {
+    fn killed(pid: Pid) -> Self {
+        kill(pid, Signal::SIGKILL).unwrap();
+        let layout = &Bed::get().layout;
+        Self(Some(Box::new(move || drop(e2e::cluster::up(&Screen::new(layout), layout, None)))))
+    }
+
+    fn frozen(pid: Pid) -> Self {
         kill(pid, Signal::SIGSTOP).unwrap();
         Self(Some(Box::new(move || {
             let _ = kill(pid, Signal::SIGCONT);
