@@ -1,11 +1,16 @@
 //! Connections to frontends: how they are reached, and how long they are kept.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hyper_util::rt::TokioIo;
 use kube::Client;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 
 use super::forward::PodForward;
@@ -14,6 +19,9 @@ use super::{ClusterRef, Target, TemporalError};
 /// A connection that nobody has used for this long is closed. The server closes them after about 5 minutes too
 /// (`frontend.keepAliveMaxConnectionAge`).
 const IDLE: Duration = Duration::from_secs(180);
+
+/// How long the lookup of a name may take.
+const LOOKUP: Duration = Duration::from_secs(2);
 
 /// How frontends are reached.
 #[derive(Clone)]
@@ -89,7 +97,10 @@ impl Dialer {
         let endpoint = Endpoint::from_shared(format!("http://{}", target.authority()))?
             .user_agent(concat!("temporal-operator/", env!("CARGO_PKG_VERSION")))?;
         Ok(match &self.reach {
-            Reach::Service => endpoint.connect_lazy(),
+            Reach::Service => {
+                let authority = target.authority();
+                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| connect(authority.clone())))
+            }
             Reach::PortForward(client) => {
                 let forward = PodForward::new(client.clone(), target.clone());
                 endpoint.connect_with_connector_lazy(tower::service_fn(move |_| forward.clone().connect()))
@@ -107,9 +118,31 @@ impl Dialer {
     }
 }
 
+/// Connects by name. The lookup has a deadline of its own, within the call's: where the cluster's DNS is away, the resolver
+/// tries for up to half a minute, and the call would end without saying why.
+async fn connect(authority: String) -> io::Result<TokioIo<TcpStream>> {
+    let why = match timeout(LOOKUP, lookup_host(&authority)).await {
+        Ok(Ok(found)) => {
+            let addresses: Vec<SocketAddr> = found.collect();
+            let stream = TcpStream::connect(addresses.as_slice()).await?;
+            stream.set_nodelay(true)?;
+            return Ok(TokioIo::new(stream));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer of the DNS server within {LOOKUP:?}"),
+    };
+    Err(io::Error::other(format!("the name {authority} cannot be looked up: {why}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_is_not_known_is_named() {
+        let error = connect("nothing.invalid:7233".to_owned()).await.err().unwrap().to_string();
+        assert!(error.starts_with("the name nothing.invalid:7233 cannot be looked up: "), "{error}");
+    }
 
     #[tokio::test]
     async fn lines_are_kept_hung_up_forgotten_and_expire() {
