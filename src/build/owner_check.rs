@@ -64,15 +64,18 @@ pub(super) fn volume() -> Volume {
 /// The step, made of any other step of the Job.
 pub(super) fn step(like: Container) -> Container {
     let arguments = ["setup-schema", "--disable-versioning", "--schema-file", &format!("{DIR}/{FILE}")];
+    let own = VolumeMount {
+        name: VOLUME.to_owned(),
+        mount_path: DIR.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    let mut mounts = like.volume_mounts.clone().unwrap_or_default();
+    mounts.push(own);
     Container {
         name: CHECK_STEP.to_owned(),
         args: Some(arguments.iter().map(|a| (*a).to_owned()).collect()),
-        volume_mounts: Some(vec![VolumeMount {
-            name: VOLUME.to_owned(),
-            mount_path: DIR.to_owned(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(mounts),
         ..like
     }
 }

@@ -255,6 +255,24 @@ fn the_tool_gets_tls_attributes_and_the_migration_user_by_environment() {
 }
 
 #[test]
+fn every_step_of_a_schema_job_has_the_files_of_its_store() {
+    let cluster = valid(|m| {
+        let tls = json!({"enabled": true, "caFileRef": {"name": "t"}});
+        m["spec"]["persistence"]["defaultStore"]["tls"] = tls;
+    });
+    let name = job::name(&cluster, &cluster.default_store, &SecretVersions::new(), 1);
+    let pod = body(&cluster, Kind::Job, &name)["spec"]["template"]["spec"].clone();
+    let steps = ["initContainers", "containers"].iter().flat_map(|list| pod[*list].as_array().unwrap());
+    let mut names = Vec::new();
+    for step in steps {
+        let mounts = step["volumeMounts"].as_array().unwrap();
+        assert!(mounts.iter().any(|m| m["mountPath"] == "/etc/tls/datastores/ca/default"), "{step}");
+        names.push(step["name"].as_str().unwrap());
+    }
+    assert_eq!(names, job::STEPS);
+}
+
+#[test]
 fn server_pods_have_the_files_of_a_store_and_log_in_as_the_ordinary_user() {
     let cluster = with_everything_of_a_job();
     let pod = body(&cluster, Kind::Deployment, "c-history")["spec"]["template"]["spec"].clone();
