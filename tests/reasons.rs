@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 20] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
