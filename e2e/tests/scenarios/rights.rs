@@ -13,13 +13,16 @@ use super::bed::{OPERATOR, OPERATOR_NAMESPACE, client};
 type Right = (String, String, String);
 
 /// Rights that no scenario is sure to use, and what they are for.
-const RARE: [(&str, &str, &str, &str); 5] = [
+const RARE: [(&str, &str, &str, &str); 7] = [
     // the testbed has no OwnerReferencesPermissionEnforcement, which asks for it whenever an owned object is made
     ("temporal.io", "temporalclusters/finalizers", "update", "admission plugin OwnerReferencesPermissionEnforcement"),
     // the same news within six minutes is counted on the first event
     ("events.k8s.io", "events", "patch", "the same event again"),
     // the first operator on a testbed makes it, and it stays; the one of helm.rs makes its own
     ("coordination.k8s.io", "leases", "create", "the first operator of all"),
+    // read whole only when somebody else has changed one since it was sent
+    ("networking.k8s.io", "ingresses", "get", "a change by somebody else"),
+    ("monitoring.coreos.com", "servicemonitors", "get", "a change by somebody else"),
     // these go with their cluster; the operator deletes one only when a later version of it makes no such object any more
     ("", "serviceaccounts", "delete", "a later version of the operator does without it"),
     ("policy", "poddisruptionbudgets", "delete", "a later version of the operator does without it"),
