@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// What schema tool and server say when a connection failed before, for a reason they have given then.
 const CONSEQUENCES: [&str; 2] = ["no usable database connection found", "All services are stopped"];
+/// What the server repeats while it has no database connection, until nothing else is left in what Kubernetes keeps.
+const NO_REFRESH: &str = "sql handle: did not refresh database connection pool";
 /// A reason is part of a sentence.
 const LIMIT: usize = 300;
 
@@ -34,6 +36,9 @@ fn error_in(line: &str) -> Option<String> {
     }
     let fields: Value = serde_json::from_str(line.get(line.find('{')?..)?).ok()?;
     let text = |key: &str| fields.get(key).and_then(Value::as_str);
+    if text("msg").is_some_and(|msg| msg.starts_with(NO_REFRESH)) {
+        return Some(CONSEQUENCES[0].to_owned());
+    }
     let error = text("error").or_else(|| text("msg").filter(|_| matches!(text("level"), Some("error" | "fatal"))))?;
     Some(innermost(error).to_owned())
 }
@@ -90,6 +95,10 @@ mod tests {
         "sql schema version compatibility check failed: pq: password authentication failed for user \"t\""
     )]
     #[case("Unable to create server. Error: no such host.\n", "no such host")]
+    #[case(
+        r#"{"level":"warn","msg":"sql handle: did not refresh database connection pool because the last refresh was too close"}"#,
+        "no usable database connection found"
+    )]
     #[case(
         r#"{"error": "parse \"postgres://t:s3cret@db:5432/t\": bad"}"#,
         r#"parse "postgres://xxxxx@db:5432/t": bad"#

@@ -91,7 +91,7 @@ async fn stores_by_tls_with_each_plugin() {
     // a running cluster: the first role stops, the others serve on
     let began = Instant::now();
     files(&scene, "tls-default", &stranger.pem, &password);
-    let live = says(&cluster, "check address, user, password and TLS of the stores").await;
+    let live = says(&cluster, "no usable database connection found").await;
     let live_told = since(began);
     let (reason, _) = cluster.condition(READY, "True").await;
     cluster.workflow("meanwhile").await;
