@@ -94,7 +94,8 @@ impl Dependency {
     /// What the status of a cluster that serves says.
     fn words(self) -> Option<&'static str> {
         match self {
-            Self::Postgres => Some("database"),
+            // a check of the database through it fails, or it is silent itself: both wait for the database
+            Self::Postgres => Some("frontend"),
             Self::Frontend => Some("frontend role"),
             Self::Dns => Some("cannot be looked up"),
             Self::ApiServer | Self::ApiServerFrozen => None,
