@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Name of the container that creates the database.
+pub const CREATE_STEP: &str = "create-database";
+/// Name of the container that refuses a database of another Temporal cluster.
+pub const CHECK_STEP: &str = "check-owner";
+/// Name of the container that sets the schema up.
+pub const SETUP_STEP: &str = "setup-schema";
+/// Name of the container that updates the schema; the Go operator's, which users' patches rely on.
+pub const UPDATE_STEP: &str = "schema-script-runner";
+/// Every step of a schema Job, in order. The rule on `spec.jobInitContainers` names them too.
+pub const STEPS: [&str; 4] = [CREATE_STEP, CHECK_STEP, SETUP_STEP, UPDATE_STEP];
+
 /// Scheduling of the schema Jobs' pods; the fields of a pod's `spec` of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -40,6 +40,23 @@ pub struct ServicesSpec {
     pub overrides: Option<Overrides>,
 }
 
+/// Name of the server's container, which users' patches rely on; the Go operator's.
+pub const SERVER_CONTAINER: &str = "service";
+
+impl ServicesSpec {
+    /// What the manifest says of a role.
+    #[must_use]
+    pub fn of(&self, role: Role) -> Option<&ServiceSpec> {
+        match role {
+            Role::Frontend => self.frontend.as_ref(),
+            Role::InternalFrontend => self.internal_frontend.as_ref().map(|i| &i.service),
+            Role::History => self.history.as_ref(),
+            Role::Matching => self.matching.as_ref(),
+            Role::Worker => self.worker.as_ref(),
+        }
+    }
+}
+
 /// The internal frontend: a role that may be switched off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

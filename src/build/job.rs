@@ -5,8 +5,9 @@
 
 use super::metadata::{SCHEMA_ACCOUNT, child_name, metadata, names, object_labels};
 use super::object::hash_of;
-use super::server::{from_secret, literal, pull_secrets};
+use super::server::{from_secret, literal, pull_secrets, some};
 use super::{Object, SecretVersions, owner_check, security, store_tls};
+use crate::api::jobs::{CHECK_STEP, CREATE_STEP, SETUP_STEP, UPDATE_STEP};
 use crate::api::{annotations, labels};
 use crate::validate::version::tools_for;
 use crate::validate::{ValidCluster, ValidStore, image_reference};
@@ -14,16 +15,6 @@ use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
-
-/// Name of the container that updates the schema; the Go operator's, which users' patches rely on.
-pub const UPDATE_STEP: &str = "schema-script-runner";
-/// Name of the container that creates the database.
-pub const CREATE_STEP: &str = "create-database";
-/// Name of the container that sets the schema up.
-pub const SETUP_STEP: &str = "setup-schema";
-
-/// Every step, in order.
-pub const STEPS: [&str; 4] = [CREATE_STEP, owner_check::CHECK_STEP, SETUP_STEP, UPDATE_STEP];
 
 /// Name of the Job of a try: short, and different whenever its pod or a Secret it reads would be.
 #[must_use]
@@ -80,7 +71,7 @@ fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
     }
     let checks = owner_check::applies(store);
     if checks {
-        before.push(owner_check::step(step(cluster, store, owner_check::CHECK_STEP, &[])));
+        before.push(owner_check::step(step(cluster, store, CHECK_STEP, &[])));
     }
     before.push(step(cluster, store, SETUP_STEP, &["setup-schema", "--version", "0.0"]));
     let update = ["update-schema", "--schema-name", store.kind.schema_name()];
@@ -100,10 +91,6 @@ fn pod(cluster: &ValidCluster, store: &ValidStore) -> PodSpec {
         containers: vec![step(cluster, store, UPDATE_STEP, &update)],
         ..PodSpec::default()
     }
-}
-
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
 }
 
 fn step(cluster: &ValidCluster, store: &ValidStore, name: &str, arguments: &[&str]) -> Container {

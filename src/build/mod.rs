@@ -1,6 +1,7 @@
 //! From a valid cluster to the Kubernetes objects it becomes. Pure: the same input makes the same bytes.
 
 mod admintools;
+mod companion;
 pub mod config;
 mod ingress;
 pub mod job;

@@ -6,13 +6,12 @@
 //! too, until somebody deletes the row. So it must not come to that.
 
 use crate::api::annotations;
+use crate::api::jobs::CHECK_STEP;
 use crate::validate::{StoreKind, ValidCluster, ValidStore};
 use k8s_openapi::api::core::v1::{
     Container, DownwardAPIVolumeFile, DownwardAPIVolumeSource, ObjectFieldSelector, Volume, VolumeMount,
 };
 
-/// Name of the container.
-pub const CHECK_STEP: &str = "check-owner";
 const VOLUME: &str = "owner-check";
 const DIR: &str = "/etc/temporal/owner-check";
 const FILE: &str = "check.sql";

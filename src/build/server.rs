@@ -1,24 +1,21 @@
 //! The Deployments of the server's roles.
 
-use super::admintools::{empty_volume, writable_mount};
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
 use super::{Object, SecretVersions, ServerConfig, overrides, probes, security, store_tls};
-use crate::api::services::Role;
+use crate::api::services::{Role, SERVER_CONTAINER};
 use crate::api::{annotations, labels};
 use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole, image_reference};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodSpec,
-    PodTemplateSpec, SecretKeySelector, TopologySpreadConstraint, Volume, VolumeMount,
+    ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector,
+    PodSpec, PodTemplateSpec, SecretKeySelector, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
-/// Container name that users' patches rely on; the Go operator's.
-const CONTAINER: &str = "service";
 /// Volume of the log file.
 const LOG: &str = "log";
 /// The server image's user.
@@ -56,7 +53,7 @@ pub fn deployment(
         }),
         ..Deployment::default()
     };
-    let mut deployment = overrides::apply(generated, CONTAINER, &settings.overrides)?;
+    let mut deployment = overrides::apply(generated, SERVER_CONTAINER, &settings.overrides)?;
     let template = deployment.spec.as_ref().map(|s| &s.template);
     let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
     let notes = deployment.metadata.annotations.get_or_insert_default();
@@ -112,7 +109,7 @@ fn template(cluster: &ValidCluster, role: Role, config: &ServerConfig, secrets: 
 }
 
 /// A list that is left out when it is empty.
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(super) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
@@ -175,6 +172,16 @@ fn config_volume(volume: &str, config_map: String) -> Volume {
     }
 }
 
+/// A volume that begins empty with each pod.
+pub(super) fn empty_volume(name: &str) -> Volume {
+    Volume { name: name.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
+}
+
+/// A volume that the container may write to.
+pub(super) fn writable_mount(name: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
+}
+
 fn container(cluster: &ValidCluster, role: Role) -> Container {
     let settings = cluster.role(role);
     let probes = probes::of(cluster, role, &settings);
@@ -188,7 +195,7 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
     mounts.extend(cluster.stores().into_iter().flat_map(store_tls::mounts));
     mounts.extend(cluster.log.directory().map(|dir| writable_mount(LOG, dir)));
     Container {
-        name: CONTAINER.to_owned(),
+        name: SERVER_CONTAINER.to_owned(),
         image: Some(image_reference(&cluster.image, &cluster.version.to_string())),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         // not the image's entrypoint, which derives addresses of its own; --allow-no-auth silences a warning

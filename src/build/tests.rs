@@ -269,7 +269,7 @@ fn every_step_of_a_schema_job_has_the_files_of_its_store() {
         assert!(mounts.iter().any(|m| m["mountPath"] == "/etc/tls/datastores/ca/default"), "{step}");
         names.push(step["name"].as_str().unwrap());
     }
-    assert_eq!(names, job::STEPS);
+    assert_eq!(names, crate::api::jobs::STEPS);
 }
 
 #[test]

@@ -1,15 +1,13 @@
 //! The Web UI.
 
+use super::companion::{self, Companion};
 use super::config::frontend_address;
-use super::metadata::{metadata, names, object_labels, selector};
+use super::metadata::{metadata, names, selector};
 use super::network::port;
-use super::server::{container_port, literal, pull_secrets};
-use super::{Object, overrides, security};
-use crate::api::labels;
+use super::server::{container_port, literal};
+use super::{Object, security};
 use crate::validate::{Invalid, ValidCluster, ValidUi};
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, PodSpec, PodTemplateSpec, Probe, Service, ServiceSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe, Service, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
@@ -40,33 +38,16 @@ pub(super) fn service(cluster: &ValidCluster, ui: &ValidUi) -> Object {
 
 /// Its Deployment.
 pub(super) fn deployment(cluster: &ValidCluster, ui: &ValidUi) -> Result<Object, Invalid> {
-    let mut metadata = metadata(cluster, names::UI, names::UI);
-    let version = (labels::VERSION.to_owned(), ui.version.clone());
-    metadata.labels.get_or_insert_default().extend([version.clone()]);
-    let mut pod_labels = object_labels(cluster, names::UI);
-    pod_labels.extend([version]);
-    let generated = Deployment {
-        metadata,
-        spec: Some(DeploymentSpec {
-            replicas: ui.replicas,
-            selector: LabelSelector { match_labels: Some(selector(cluster, names::UI)), ..LabelSelector::default() },
-            revision_history_limit: Some(1),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
-                spec: Some(PodSpec {
-                    automount_service_account_token: Some(false),
-                    enable_service_links: Some(false),
-                    image_pull_secrets: pull_secrets(cluster),
-                    security_context: Some(security::pod(USER)),
-                    containers: vec![container(cluster, ui)],
-                    ..PodSpec::default()
-                }),
-            },
-            ..DeploymentSpec::default()
-        }),
-        ..Deployment::default()
+    let companion = Companion {
+        component: names::UI,
+        version: &ui.version,
+        replicas: ui.replicas,
+        user: USER,
+        container: container(cluster, ui),
+        volumes: None,
+        overrides: &ui.overrides,
     };
-    Ok(Object::Deployment(Box::new(overrides::apply(generated, names::UI, &ui.overrides)?)))
+    companion::deployment(cluster, companion)
 }
 
 fn container(cluster: &ValidCluster, ui: &ValidUi) -> Container {

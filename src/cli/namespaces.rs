@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use temporal_operator::validate::is_dns_label;
 
 /// Names of namespaces, separated by commas; none stands for all namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl FromStr for Namespaces {
         }
         let names = text.split(',').map(|name| {
             let name = name.trim();
-            if is_label(name) { Ok(name.to_owned()) } else { Err(format!("{name:?} is no name of a namespace")) }
+            if is_dns_label(name) { Ok(name.to_owned()) } else { Err(format!("{name:?} is no name of a namespace")) }
         });
         names.collect::<Result<_, _>>().map(Self)
     }
@@ -34,12 +35,6 @@ impl fmt::Display for Namespaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { f.write_str("all") } else { f.write_str(&self.0.join(",")) }
     }
-}
-
-/// A label of RFC 1123, as the names of namespaces are.
-fn is_label(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
 }
 
 #[cfg(test)]

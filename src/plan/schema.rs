@@ -1,5 +1,6 @@
 //! Which schema Job is due: one at a time, the default store first, again with a growing delay when one fails.
 
+use crate::api::jobs;
 use crate::api::status::{DatastoreStatus, PersistenceStatus};
 use crate::api::{annotations, labels};
 use crate::build::{Object, SecretVersions, job};
@@ -260,7 +261,7 @@ fn last_words(job: &Job, seen: &Observed) -> String {
         .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()))
         .collect();
     // a sidecar that was stopped when a step had failed is not the reason
-    containers.sort_by_key(|c| !job::STEPS.contains(&c.name.as_str()));
+    containers.sort_by_key(|c| !jobs::STEPS.contains(&c.name.as_str()));
     for container in containers {
         let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
         if let Some(ended) = ended.filter(|e| e.exit_code != 0) {

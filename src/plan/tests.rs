@@ -607,15 +607,7 @@ fn an_internal_frontend_is_made_at_once_and_used_when_it_is_proven() {
 fn an_internal_frontend_that_is_switched_off_stays_until_no_role_uses_it() {
     let mut world = World::new();
     with_internal_frontend(&mut world, true);
-    world.finish_job(StoreKind::Default, 1, "Complete");
-    world.finish_job(StoreKind::Visibility, 1, "Complete");
-    for role in world.roles() {
-        world.run_role(role);
-    }
-    world.see_temporal(1);
-    world.step();
-    world.step();
-    assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
+    world.serve();
     with_internal_frontend(&mut world, false);
     for role in [Role::Matching, Role::History, Role::Frontend, Role::Worker] {
         let plan = world.step();

@@ -43,8 +43,8 @@ pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, NotOfTy
     }
 }
 
-/// The first path of `value` that is not in `kept`.
-fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
+/// The first path of `value` that is not in `kept`; `path` is that of `value` itself.
+pub(super) fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
     match (value, kept) {
         (Value::Object(all), Value::Object(kept)) => all.iter().filter(|(_, v)| !v.is_null()).find_map(|(key, v)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };

@@ -1,15 +1,13 @@
 //! Rules of `jobInitContainers` and `jobScheduling`.
 
-use super::Problems;
+use super::{Problems, embedded, is_dns_label};
 use crate::api::TemporalClusterSpec;
+use crate::api::jobs::STEPS;
 use k8s_openapi::api::core::v1::{Affinity, Container, Toleration};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The Job's own containers.
-const OWN: [&str; 4] = ["create-database", "check-owner", "setup-schema", "schema-script-runner"];
 
 /// What users add to the schema Jobs' pods.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,11 +34,11 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
     for container in &init_containers {
         let name = container.name.as_str();
         problems.require(
-            !OWN.contains(&name),
+            !STEPS.contains(&name),
             path,
             "create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers; choose another name",
         );
-        problems.require(is_label(name), path, "a name is at most 63 small letters, digits and -; correct it");
+        problems.require(is_dns_label(name), path, "a name is at most 63 small letters, digits and -; correct it");
         problems.require(names.insert(name), path, "two containers have the same name; rename one");
         problems.require(
             container.image.as_deref().is_some_and(|i| !i.is_empty()),
@@ -63,13 +61,6 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
     }
 }
 
-fn is_label(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
 /// A Kubernetes type out of a free-form value. A field that Kubernetes does not know is refused: left out, it might turn
 /// a sidecar into a container that never ends.
 fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
@@ -80,31 +71,11 @@ fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &
         }
         Ok(read) => {
             let known = serde_json::to_value(&read).unwrap_or_default();
-            if let Some(field) = unknown(value, &known, "") {
-                problems.add(format!("{path}{field}"), "no such field in Kubernetes; correct or remove it");
+            if let Some(field) = embedded::lost(value, &known, path) {
+                problems.add(field, "no such field in Kubernetes; correct or remove it");
             }
             Some(read)
         }
-    }
-}
-
-/// Path of the first field that was lost on reading.
-fn unknown(given: &Value, known: &Value, path: &str) -> Option<String> {
-    match (given, known) {
-        (Value::Object(given), Value::Object(known)) => {
-            given.iter().filter(|(_, v)| !v.is_null()).find_map(|(key, value)| {
-                let path = format!("{path}.{key}");
-                match known.get(key) {
-                    Some(found) => unknown(value, found, &path),
-                    None => Some(path),
-                }
-            })
-        }
-        (Value::Array(given), Value::Array(known)) => {
-            let both = given.iter().zip(known).enumerate();
-            both.into_iter().find_map(|(i, (given, known))| unknown(given, known, &format!("{path}[{i}]")))
-        }
-        _ => None,
     }
 }
 

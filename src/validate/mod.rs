@@ -100,6 +100,13 @@ pub(crate) fn read_overrides(
     }
 }
 
+/// Whether it is a label of RFC 1123, as the names of namespaces and containers are.
+#[must_use]
+pub fn is_dns_label(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+}
+
 /// The cluster as it can be carried out, or everything that is wrong with it.
 pub fn cluster(resource: &TemporalCluster) -> Result<ValidCluster, Invalid> {
     let mut problems = Problems::default();

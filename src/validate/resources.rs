@@ -2,22 +2,16 @@
 
 use super::Problems;
 use crate::api::TemporalClusterSpec;
+use crate::api::services::Role;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 /// Notes quantities that are none, wherever the manifest has them.
 pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
-    let services = spec.services.as_ref();
-    let roles = services.into_iter().flat_map(|s| {
-        [
-            ("frontend", s.frontend.as_ref()),
-            ("internalFrontend", s.internal_frontend.as_ref().map(|i| &i.service)),
-            ("history", s.history.as_ref()),
-            ("matching", s.matching.as_ref()),
-            ("worker", s.worker.as_ref()),
-        ]
-    });
-    for (role, resources) in roles.filter_map(|(name, s)| Some((name, s?.resources.as_ref()?))) {
-        read(&format!("spec.services.{role}.resources"), resources, problems);
+    for role in Role::ALL {
+        let service = spec.services.as_ref().and_then(|s| s.of(role));
+        if let Some(resources) = service.and_then(|s| s.resources.as_ref()) {
+            read(&format!("spec.services.{}.resources", role.field()), resources, problems);
+        }
     }
     let others = [
         ("spec.ui.resources", spec.ui.as_ref().and_then(|u| u.resources.as_ref())),

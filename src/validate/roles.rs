@@ -4,15 +4,12 @@ use super::cluster::ValidRole;
 use super::embedded;
 use super::overrides;
 use super::{Problems, ValidOverride};
-use crate::api::services::{ClientServiceSpec, Role, ServiceSpec, ServiceType, ServicesSpec};
+use crate::api::services::{ClientServiceSpec, Role, SERVER_CONTAINER, ServiceSpec, ServiceType, ServicesSpec};
 use k8s_openapi::api::core::v1::Container;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The container that no init container may be called.
-const SERVER_CONTAINER: &str = "service";
 
 /// The roles that are wanted.
 pub(super) fn read(
@@ -25,13 +22,7 @@ pub(super) fn read(
     let internal = services.and_then(|s| s.internal_frontend.as_ref());
     let mut roles = BTreeMap::new();
     for role in Role::ALL {
-        let service = match role {
-            Role::InternalFrontend => internal.map(|i| &i.service),
-            Role::Frontend => services.and_then(|s| s.frontend.as_ref()),
-            Role::History => services.and_then(|s| s.history.as_ref()),
-            Role::Matching => services.and_then(|s| s.matching.as_ref()),
-            Role::Worker => services.and_then(|s| s.worker.as_ref()),
-        };
+        let service = services.and_then(|s| s.of(role));
         // one that is switched off is checked all the same, as the API server does
         let valid = read_role(role, service, metrics, common.as_ref(), problems);
         if role != Role::InternalFrontend || internal.is_some_and(|i| i.enabled) {

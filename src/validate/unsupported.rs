@@ -47,14 +47,8 @@ fn mtls_used(mtls: Option<&MtlsSpec>) -> bool {
 }
 
 fn check_services(services: &ServicesSpec, problems: &mut Problems) {
-    let roles = [
-        (Role::Frontend, services.frontend.as_ref()),
-        (Role::InternalFrontend, services.internal_frontend.as_ref().map(|i| &i.service)),
-        (Role::History, services.history.as_ref()),
-        (Role::Matching, services.matching.as_ref()),
-        (Role::Worker, services.worker.as_ref()),
-    ];
-    for (role, _) in roles.iter().filter(|(_, s)| s.is_some_and(|s| s.autoscaling.is_some())) {
+    let scaled = |role: &Role| services.of(*role).is_some_and(|s| s.autoscaling.is_some());
+    for role in Role::ALL.into_iter().filter(scaled) {
         problems.add(format!("spec.services.{}.autoscaling", role.field()), REMOVE);
     }
 }
