@@ -1,12 +1,13 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
-use crate::api::labels;
 use crate::api::services::Role;
-use crate::plan::rollout::is_complete;
+use crate::api::{TemporalClusterStatus, labels};
+use crate::plan::rollout::{is_complete, is_late};
 use crate::plan::{Membership, Observed, TemporalView};
 use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
@@ -65,8 +66,17 @@ impl Observer {
     ///
     /// # Errors
     /// When the API server cannot be read. Temporal's silence is an observation, not an error.
-    pub async fn observe(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> Result<Observed, ObserveError> {
-        let settled = live.deployments.iter().all(|d| is_complete(d)) && live.jobs.iter().all(|j| is_over(j));
+    pub async fn observe(
+        &self,
+        cluster: &ValidCluster,
+        live: &Live,
+        old: &TemporalClusterStatus,
+        now: Timestamp,
+    ) -> Result<Observed, ObserveError> {
+        let temporal = self.ask_temporal(cluster, live, now).await;
+        let settled = live.deployments.iter().all(|d| is_complete(d))
+            && live.jobs.iter().all(|j| is_over(j))
+            && old.rollout.as_ref().is_none_or(|r| r.step.is_none());
         let pods = if settled { Vec::new() } else { self.pods(cluster).await? };
         Ok(Observed {
             cluster: cluster.name.clone(),
@@ -78,7 +88,8 @@ impl Observer {
             pods,
             replica_set_configs: self.replica_set_configs(cluster),
             secrets: self.secret_versions(cluster, settled).await?,
-            temporal: self.ask_temporal(cluster, live, now).await,
+            temporal,
+            revisions: self.revisions(cluster, old, now).await?,
             monitors_served: self.stores.service_monitors_served.get(),
         })
     }
@@ -102,6 +113,22 @@ impl Observer {
             labels::MANAGED_BY,
             labels::MANAGED_BY_VALUE
         );
+        Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
+    }
+
+    /// The ReplicaSets of a role that has had its time and must perhaps go back.
+    async fn revisions(
+        &self,
+        cluster: &ValidCluster,
+        old: &TemporalClusterStatus,
+        now: Timestamp,
+    ) -> Result<Vec<ReplicaSet>, ObserveError> {
+        let rollout = old.rollout.as_ref();
+        let late = rollout.and_then(|r| r.step.as_ref()).filter(|s| is_late(cluster, s, now)).map(|s| &s.role);
+        let going_back = || rollout?.failed.as_ref().filter(|f| f.rolled_back).map(|f| &f.role);
+        let Some(role) = late.or_else(going_back) else { return Ok(Vec::new()) };
+        let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &cluster.namespace);
+        let selector = format!("{}={},{}={role}", labels::NAME, cluster.name, labels::COMPONENT);
         Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
     }
 
@@ -162,9 +189,9 @@ impl Observer {
     async fn ask_temporal(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> TemporalView {
         let name = format!("{}-{}", cluster.name, Role::Frontend);
         let frontend = live.deployments.iter().find(|d| d.metadata.name.as_ref() == Some(&name));
-        let available = frontend.and_then(|d| d.status.as_ref()?.available_replicas).unwrap_or(0);
+        let ready = frontend.and_then(|d| d.status.as_ref()?.ready_replicas).unwrap_or(0);
         let key = cluster_ref(cluster);
-        if available == 0 {
+        if ready == 0 {
             lock(&self.views).remove(&key);
             return TemporalView::NotAsked;
         }

@@ -5,6 +5,7 @@ use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
 use super::resources::resources;
+use super::rollout::RolloutSpec;
 use super::server_config;
 use super::services::ServicesSpec;
 use super::status::TemporalClusterStatus;
@@ -44,7 +45,6 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'check-owner', 'setup-schema', 'schema-script-runner']))", "spec.jobInitContainers: create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers; choose another name"))]
-#[x_kube(validation = ("!has(self.rollout)", "spec.rollout: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
 pub struct TemporalClusterSpec {
     /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.
@@ -121,10 +121,9 @@ pub struct TemporalClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub authorization: Option<Map<String, Value>>,
-    /// How changes are rolled out. Not supported yet.
+    /// How changes that restart server pods are rolled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub rollout: Option<Map<String, Value>>,
+    pub rollout: Option<RolloutSpec>,
     /// Keys of the server's config file that this API has no field for, merged over the generated file: maps are merged,
     /// everything else replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,8 @@ pub const SCHEMA_READY: &str = "SchemaReady";
 pub const SERVICES_READY: &str = "ServicesReady";
 /// Temporal: every ring holds the pods that should be in it and all shards are owned.
 pub const MEMBERSHIP_HEALTHY: &str = "MembershipHealthy";
+/// Server pods are being replaced, one role after the other.
+pub const ROLLOUT_PROGRESSING: &str = "RolloutProgressing";
 
 /// The three values of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +101,8 @@ pub fn shorten(text: &str, limit: usize) -> String {
 }
 
 /// Kubernetes writes times to the second; a finer one would differ from what is read back.
-fn whole_seconds(at: Timestamp) -> Timestamp {
+#[must_use]
+pub fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

@@ -13,6 +13,7 @@ pub mod overrides;
 pub mod persistence;
 pub mod redact;
 pub mod resources;
+pub mod rollout;
 pub mod server_config;
 pub mod services;
 pub mod status;
@@ -71,6 +72,9 @@ pub mod annotations {
     pub const ATTEMPT: &str = "temporal.io/attempt";
     /// On schema Jobs: the server version whose schema they bring the store to.
     pub const SCHEMA_TARGET: &str = "temporal.io/schema-version";
+    /// On a `TemporalCluster`, written by users: a new value restarts every role, one after the other. On server pods: the
+    /// value they were made for.
+    pub const RESTARTED_AT: &str = "temporal.io/restartedAt";
     /// On the pods of the default store's schema Jobs: the statement that refuses another Temporal cluster's database.
     pub const OWNER_CHECK: &str = "temporal.io/owner-check";
 }

@@ -6,6 +6,8 @@ use kube::core::cel::MergeStrategy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rollout::RolloutStatus;
+
 /// What the operator knows of a cluster. Times change only when a condition turns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +30,10 @@ pub struct TemporalClusterStatus {
     /// The stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistence: Option<PersistenceStatus>,
-    /// `Ready`, `Reconciling`, `Stalled`, `SchemaReady`, `ServicesReady`, `MembershipHealthy`.
+    /// How far a rollout is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
+    /// `Ready`, `Reconciling`, `Stalled`, `SchemaReady`, `ServicesReady`, `MembershipHealthy`, `RolloutProgressing`.
     #[serde(default)]
     #[x_kube(merge_strategy = MergeStrategy::ListType(ListMerge::Map(vec!["type".into()])))]
     #[schemars(length(max = 32))]

@@ -6,7 +6,7 @@
 
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
-use super::{Object, store_tls};
+use super::{Object, drain, store_tls};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
@@ -242,11 +242,15 @@ fn cluster_metadata(cluster: &ValidCluster) -> Value {
 
 /// `<cluster>-dynamicconfig`.
 pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
-    let values: Map<String, Value> = cluster
+    let mut values: Map<String, Value> = cluster
         .dynamic_config
         .iter()
         .map(|(key, values)| (key.clone(), values.iter().map(constrained).collect()))
         .collect();
+    // pods that are made for the first time need not wait for each other
+    if cluster.established {
+        drain::add_defaults(&mut values);
+    }
     let text = if values.is_empty() { "{}\n".to_owned() } else { serde_yaml::to_string(&values).unwrap_or_default() };
     Object::ConfigMap(Box::new(ConfigMap {
         metadata: metadata(cluster, DYNAMIC_CONFIG, names::CONFIG),

@@ -22,6 +22,9 @@ const LOG: &str = "log";
 const USER: i64 = 1000;
 /// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
 const GRACE_SECONDS: i64 = 60;
+/// How long a new pod is ready before an old one goes. A matching pod answers before it is in its ring, a frontend before
+/// every node sends to it; history waits by itself.
+const SETTLE_SECONDS: i32 = 5;
 /// Old ReplicaSets kept for a way back; each keeps its config map.
 const HISTORY_LIMIT: i32 = 3;
 
@@ -47,6 +50,7 @@ pub fn deployment(
             replicas,
             selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
             strategy: Some(strategy(cluster, role)),
+            min_ready_seconds: Some(SETTLE_SECONDS),
             revision_history_limit: Some(HISTORY_LIMIT),
             template: template(cluster, role, config, secrets),
             ..DeploymentSpec::default()
@@ -64,16 +68,24 @@ pub fn deployment(
     Ok(Object::Deployment(Box::new(deployment)))
 }
 
-/// A surge pod of history must own a shard to turn ready, which is likely only with many shards per pod; with few, one
-/// pod makes room first.
+/// All new pods come before the old ones go: they join the ring at one moment and the old ones leave it at one, so that
+/// shards and task queues move twice at most. Where there is no room for all of them, Kubernetes goes on with as many as
+/// fit. A surge pod of history must own a shard to turn ready, which is likely only with many shards per pod; with fewer
+/// they come one by one, and with few one pod makes room first.
 fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
-    let pods = cluster.role(role).replicas.unwrap_or(1) + 1;
-    let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * pods);
+    let pods = cluster.role(role).replicas;
+    let shards_suffice = |all: i32| role != Role::History || cluster.history_shards >= 8 * all;
+    let (surge, unavailable) = match pods {
+        _ if role != Role::History => (IntOrString::String("100%".into()), 0),
+        Some(pods) if pods > 1 && shards_suffice(2 * pods) => (IntOrString::String("100%".into()), 0),
+        pods if shards_suffice(pods.unwrap_or(1) + 1) => (IntOrString::Int(1), 0),
+        _ => (IntOrString::Int(0), 1),
+    };
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
-            max_surge: Some(IntOrString::Int(surge)),
-            max_unavailable: Some(IntOrString::Int(1 - surge)),
+            max_surge: Some(surge),
+            max_unavailable: Some(IntOrString::Int(unavailable)),
         }),
     }
 }
@@ -138,6 +150,7 @@ pub(super) fn pull_secrets(cluster: &ValidCluster) -> Option<Vec<k8s_openapi::ap
 
 fn pod_annotations(cluster: &ValidCluster, secrets: &SecretVersions) -> Option<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
+    all.extend(cluster.rollout.restarted_at.clone().map(|at| (annotations::RESTARTED_AT.to_owned(), at)));
     let read: Vec<String> = cluster
         .server_secret_names()
         .into_iter()

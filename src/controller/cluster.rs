@@ -82,7 +82,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Ok(valid) => valid,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
-    let seen = ctx.observer.observe(&valid, &live, now).await?;
+    let seen = ctx.observer.observe(&valid, &live, &old, now).await?;
     let plan = match plan::cluster(&valid, cluster.metadata.generation, &old, &seen, now) {
         Ok(plan) => plan,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,

@@ -9,7 +9,7 @@ use crate::build::ObjectKey;
 use crate::plan::neighbours::Taken;
 use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
-use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete};
+use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, ring_difference};
 use crate::plan::schema::SchemaPlan;
 use crate::plan::{Membership, Observed, TemporalView};
 use crate::validate::ValidCluster;
@@ -88,11 +88,11 @@ pub fn assess(
     let proven = membership.truth == Truth::True || (was_ready && within_patience(old, now));
     // a change under way does not make a serving cluster unready: every role still answers
     let complete = services.truth == Truth::True && schema.is_ready();
-    let ready = proven && rollout.every_role_available() && (was_ready || complete);
+    let ready = proven && rollout.every_role_serves() && (was_ready || complete);
     let ui = ui(cluster, seen, now);
-    let (reason, message) = sentence(cluster, blockers, schema, &services, &membership, ui);
-    let settled = ready && reason == SERVING;
-    let stalled = [DATABASE_TAKEN, SHARD_COUNT].contains(&reason);
+    let (reason, message) = sentence(cluster, blockers, schema, rollout, &services, &membership, ui);
+    let settled = ready && reason == SERVING && cluster.version == cluster.target;
+    let stalled = [DATABASE_TAKEN, SHARD_COUNT, ROLLOUT_STOPPED].contains(&reason);
     Health {
         overall: Verdict::new(ready.into(), reason, message),
         phase: phase(
@@ -116,12 +116,15 @@ const SERVING: &str = "ClusterReady";
 const DATABASE_TAKEN: &str = "DatabaseTaken";
 /// Reason of a cluster whose database has another number of shards.
 const SHARD_COUNT: &str = "ShardCountDiffers";
+/// Reason of a cluster one of whose roles was not proven in time.
+pub(super) const ROLLOUT_STOPPED: &str = "RolloutStopped";
 
 /// What is to be said: the first thing that is not as it should be.
 fn sentence(
     cluster: &ValidCluster,
     blockers: &Blockers<'_>,
     schema: &SchemaPlan,
+    rollout: &Rollout,
     services: &Verdict,
     membership: &Verdict,
     ui: Option<(&'static str, String)>,
@@ -130,17 +133,35 @@ fn sentence(
         (DATABASE_TAKEN, database_taken(taken))
     } else if let Some(name) = blockers.missing_secrets.first() {
         ("SecretMissing", missing_secret(cluster, name))
+    } else if rollout.paused && (schema.pending.is_some() || !rollout.waiting().is_empty()) {
+        ("RolloutPaused", paused(rollout))
     } else if let Some(pending) = &schema.pending {
         (pending.reason(), pending.message.clone())
+    } else if let Some(failed) = &rollout.record.failed {
+        (ROLLOUT_STOPPED, failed.message.clone())
     } else if services.truth != Truth::True {
         (services.reason, services.message.clone())
     } else if let Some(key) = blockers.unsent {
         ("Applying", format!("The change is being applied, {key} first."))
     } else if membership.truth != Truth::True {
         (membership.reason, membership.message.clone())
+    } else if cluster.version != cluster.target {
+        (
+            "Upgrading",
+            format!(
+                "Server {} is reached; {} is the target, and the next step begins.",
+                cluster.version, cluster.target
+            ),
+        )
     } else {
         ui.unwrap_or_else(|| (SERVING, serving(cluster, blockers.notes)))
     }
+}
+
+fn paused(rollout: &Rollout) -> String {
+    let waiting: Vec<&str> = rollout.waiting().into_iter().map(Role::name).collect();
+    let who = if waiting.is_empty() { "the next step".to_owned() } else { waiting.join(", ") };
+    format!("The rollout is paused by spec.rollout.paused; {who} waits. Set it to false to go on.")
 }
 
 fn missing_secret(cluster: &ValidCluster, name: &str) -> String {
@@ -168,10 +189,10 @@ fn ui(cluster: &ValidCluster, seen: &Observed, now: Timestamp) -> Option<(&'stat
         return None;
     }
     let wanted = live.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-    let available = live.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0);
+    let ready = live.status.as_ref().and_then(|s| s.ready_replicas).unwrap_or(0);
     Some(match trouble("ui", Some(live), seen, now) {
-        Some(why) => ("UiNotReady", format!("The Web UI has {available} of {wanted} pods available: {why}.")),
-        None => ("UiProgressing", format!("The Web UI has {available} of {wanted} pods available.")),
+        Some(why) => ("UiNotReady", format!("The Web UI has {ready} of {wanted} pods ready: {why}.")),
+        None => ("UiProgressing", format!("The Web UI has {ready} of {wanted} pods ready.")),
     })
 }
 
@@ -195,12 +216,12 @@ fn services(
         let why = trouble(role, seen.role_deployment(state.role), seen, now).map(|why| ("RoleNotReady", why));
         why.or_else(unsharded).map(|(reason, why)| (state, reason, why))
     });
-    if let Some((RoleState { role, wanted, available, .. }, reason, why)) = held_up {
-        let text = format!("The {role} role has {available} of {wanted} pods available: {why}.");
+    if let Some((RoleState { role, wanted, ready, .. }, reason, why)) = held_up {
+        let text = format!("The {role} role has {ready} of {wanted} pods ready: {why}.");
         return Verdict::new(Truth::False, reason, text);
     }
     let late = rolling().next().or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete));
-    let Some(RoleState { role, wanted, available, progress }) = late else {
+    let Some(RoleState { role, wanted, ready, progress, .. }) = late else {
         return Verdict::new(Truth::True, "RolesReady", "Every role runs the wanted pods.");
     };
     match progress {
@@ -213,7 +234,7 @@ fn services(
         }
         _ => {
             let version = &cluster.version;
-            let text = format!("The {role} role of server {version} has {available} of {wanted} pods available.");
+            let text = format!("The {role} role of server {version} has {ready} of {wanted} pods ready.");
             Verdict::new(Truth::False, "RoleProgressing", text)
         }
     }
@@ -233,7 +254,7 @@ fn shardless(cluster: &ValidCluster, state: &RoleState, seen: &Observed) -> Opti
     let TemporalView::Seen(m) = &seen.temporal else { return None };
     let few = i64::from(m.shards) < i64::from(state.wanted) * 4;
     let all_there = m.members(Role::History) >= state.wanted && m.owned_shards == m.shards;
-    (state.role == Role::History && few && all_there && state.available < state.wanted).then(|| {
+    (state.role == Role::History && few && all_there && state.ready < state.wanted).then(|| {
         format!(
             "{} history shards are too few for {} pods, and a pod without a shard does not turn ready; scale {}-history to at most {}",
             m.shards,
@@ -251,7 +272,7 @@ fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Ver
         TemporalView::Silent { why, .. } => {
             Verdict::new(Truth::Unknown, "TemporalUnreachable", silence(&without_credentials(why)))
         }
-        TemporalView::Seen(m) => disagreement(cluster, rollout, m).unwrap_or_else(|| {
+        TemporalView::Seen(m) => disagreement(cluster, rollout, m, seen).unwrap_or_else(|| {
             Verdict::new(Truth::True, "MembersAgree", "Every pod is in its ring and every shard is owned.")
         }),
     }
@@ -267,30 +288,27 @@ fn silence(why: &str) -> String {
     }
 }
 
-fn disagreement(cluster: &ValidCluster, rollout: &Rollout, seen: &Membership) -> Option<Verdict> {
+fn disagreement(cluster: &ValidCluster, rollout: &Rollout, temporal: &Membership, seen: &Observed) -> Option<Verdict> {
     let wanted_shards = u32::try_from(cluster.history_shards).unwrap_or_default();
-    if seen.shards != wanted_shards {
+    if temporal.shards != wanted_shards {
         let text = format!(
             "The database was made with {} history shards, spec.numHistoryShards says {wanted_shards}; the database wins. Delete this TemporalCluster and make it with that number, or give it empty databases.",
-            seen.shards
+            temporal.shards
         );
         return Some(Verdict::new(Truth::False, SHARD_COUNT, text));
     }
     // a frontend that is not rolled yet does not know the ring of an internal frontend that is new
     let old_frontend = rollout.state(Role::Frontend).is_some_and(|f| f.progress != Progress::Complete);
-    for RoleState { role, wanted, .. } in rollout.roles.iter().filter(|r| !old_frontend || seen.knows(r.role)) {
-        let members = seen.members(*role);
-        if members != *wanted {
-            let text =
-                format!("Temporal's ring of the {role} role has {members} members, {wanted} pods should be in it.");
+    for RoleState { role, wanted, .. } in rollout.roles.iter().filter(|r| !old_frontend || temporal.knows(r.role)) {
+        if let Some(text) = ring_difference(*role, *wanted, temporal, seen) {
             return Some(Verdict::new(Truth::False, "RingDiffers", text));
         }
     }
-    (seen.owned_shards < seen.shards).then(|| {
+    (temporal.owned_shards < temporal.shards).then(|| {
         let text = format!(
             "{} of {} history shards are owned; {} pods move them now.",
-            seen.owned_shards,
-            seen.shards,
+            temporal.owned_shards,
+            temporal.shards,
             Role::History
         );
         Verdict::new(Truth::False, "ShardsUnowned", text)

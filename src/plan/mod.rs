@@ -54,9 +54,10 @@ pub fn cluster(
     let config = ServerConfig::render(valid);
     let secrets = secret_versions(seen);
     let blocked = !missing.is_empty() || seen.taken.is_some();
+    let paused = valid.rollout.paused && valid.established;
     let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
-    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked, now);
-    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen)?;
+    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || paused, now);
+    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen, old, now)?;
 
     let mut objects = build::foundation(valid)?;
     objects.extend(schema.job.clone());
@@ -64,7 +65,9 @@ pub fn cluster(
     objects.sort_by_key(Object::kind);
     let notes = leave_out_unserved(&mut objects, seen);
 
-    let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
+    // what the status says is written when all is sent; only of pods there is more to wait for
+    let waited_for = objects.iter().filter(|o| o.kind() == Kind::Deployment);
+    let unsent = waited_for.into_iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
     let taken = seen.taken.as_ref();
     let blockers = Blockers { taken, missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);

@@ -4,7 +4,7 @@ use crate::api::labels;
 use crate::api::services::Role;
 use crate::build::{Object, ObjectKey};
 use crate::plan::neighbours::Taken;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -25,6 +25,8 @@ pub struct Observed {
     pub jobs: Vec<Arc<Job>>,
     /// Its pods; looked up only while something is not as it should be.
     pub pods: Vec<Pod>,
+    /// ReplicaSets of a role that must perhaps go back; looked up only then.
+    pub revisions: Vec<ReplicaSet>,
     /// Config hashes of its ReplicaSets, old ones included.
     pub replica_set_configs: BTreeSet<String>,
     /// `resourceVersion` of each Secret its pods read; `None` when the Secret does not exist.

@@ -1,14 +1,27 @@
-//! Which role Deployments are applied now. A role is rolled only when the roles before it are proven; what is absent
-//! is made at once.
+//! The rollout as a state machine: which role Deployments are applied now. One role is in motion at a time; the next
+//! begins when Kubernetes and Temporal prove the last. What is absent is made at once. The state is what is seen, and the
+//! few facts of `status.rollout` that cannot be seen.
 
-use crate::api::annotations;
+mod failure;
+mod ring;
+mod role;
+
+pub use failure::is_late;
+pub use ring::difference as ring_difference;
+pub use role::{Progress, RoleState, is_complete};
+
+use crate::api::TemporalClusterStatus;
+use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};
+use crate::api::rollout::{FailedStep, RolloutStatus, RolloutStep};
 use crate::api::services::Role;
-use crate::build::{Object, SecretVersions, ServerConfig, server};
+use crate::build::{Object, SecretVersions, ServerConfig};
 use crate::plan::{Observed, ROLL_ORDER, TemporalView};
 use crate::validate::{Invalid, ValidCluster};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use role::RoleView;
 
-/// The roles, each in its state.
+/// The roles, each in its state, and what is done now.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     /// Deployments to apply now.
@@ -17,21 +30,31 @@ pub struct Rollout {
     pub held: Vec<Role>,
     /// Every role's state, in the order of [`Role::ALL`].
     pub roles: Vec<RoleState>,
+    /// What is to be remembered.
+    pub record: RolloutStatus,
+    /// Nothing new is begun, since the manifest says so.
+    pub paused: bool,
 }
 
 impl Rollout {
-    /// Every role that is in use has at least one available pod. An internal frontend comes into use when the other
-    /// roles get their new config; the worker, the last to be rolled, is its main client.
+    /// Every role that is in use has at least one ready pod. An internal frontend comes into use when the other roles
+    /// get their new config; the worker, the last to be rolled, is its main client.
     #[must_use]
-    pub fn every_role_available(&self) -> bool {
+    pub fn every_role_serves(&self) -> bool {
         let unused = self.state(Role::Worker).is_some_and(|w| w.progress == Progress::Outdated);
-        self.roles.iter().all(|r| r.available > 0 || (r.role == Role::InternalFrontend && unused))
+        self.roles.iter().all(|r| r.ready > 0 || (r.role == Role::InternalFrontend && unused))
     }
 
-    /// Every pod of every role is new and available.
+    /// Every pod of every role is new and ready.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.roles.iter().all(|r| r.progress == Progress::Complete)
+    }
+
+    /// Complete, and Temporal has said so too.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.is_complete() && self.roles.iter().all(|r| self.record.proven.contains_key(r.role.name()) && r.proven)
     }
 
     /// The state of a role.
@@ -39,32 +62,13 @@ impl Rollout {
     pub fn state(&self, role: Role) -> Option<&RoleState> {
         self.roles.iter().find(|r| r.role == role)
     }
-}
 
-/// How far a role is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleState {
-    /// The role.
-    pub role: Role,
-    /// How far.
-    pub progress: Progress,
-    /// Pods it should have.
-    pub wanted: i32,
-    /// Pods that are available, old ones included.
-    pub available: i32,
-}
-
-/// How far a role is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// No Deployment yet.
-    Absent,
-    /// The Deployment is not yet as wanted.
-    Outdated,
-    /// As wanted; not all pods are new and available.
-    Rolling,
-    /// As wanted, and all pods are new and available.
-    Complete,
+    /// Roles that wait for their turn, in the order they have it.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Role> {
+        let waits = |role: &Role| self.state(*role).is_some_and(|s| s.progress == Progress::Outdated);
+        ROLL_ORDER.into_iter().filter(waits).collect()
+    }
 }
 
 /// Plans the roles. With `allowed` false (schema not ready, a Secret missing) nothing is touched.
@@ -77,71 +81,102 @@ pub fn plan(
     secrets: &SecretVersions,
     allowed: bool,
     seen: &Observed,
+    old: &TemporalClusterStatus,
+    now: Timestamp,
 ) -> Result<Rollout, Invalid> {
-    let mut rollout = Rollout { objects: Vec::new(), held: Vec::new(), roles: Vec::new() };
-    let mut earlier_proven = true;
-    for role in ROLL_ORDER.into_iter().filter(|r| cluster.roles.contains_key(r)) {
-        let live = seen.role_deployment(role);
-        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas))?;
-        let progress = progress(&wanted, live);
-        let apply = allowed && (progress != Progress::Outdated || earlier_proven);
-        if apply {
-            rollout.objects.push(wanted);
-        } else if live.is_some() {
-            rollout.held.push(role);
-        }
-        let pods = live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1);
-        earlier_proven &= progress == Progress::Complete && temporal_agrees(role, pods, &seen.temporal);
-        rollout.roles.push(RoleState {
-            role,
-            progress,
-            wanted: pods,
-            available: live.and_then(|d| d.status.as_ref()?.available_replicas).unwrap_or(0),
-        });
-    }
+    let before = old.rollout.clone().unwrap_or_default();
+    let views = ROLL_ORDER
+        .into_iter()
+        .filter(|r| cluster.roles.contains_key(r))
+        .map(|role| RoleView::of(cluster, role, config, secrets, seen))
+        .collect::<Result<Vec<_>, _>>()?;
+    let failed = failure::still(&before, &views).or_else(|| failure::overdue(cluster, &before, &views, seen, old, now));
+    let paused = cluster.rollout.paused && cluster.established;
+    let stopped = paused || failed.is_some() || !allowed;
+    let turn = (!stopped).then(|| turn(&views, seen, hopeless(cluster, old, now))).flatten();
+
+    let mut rollout = Rollout {
+        objects: Vec::new(),
+        held: Vec::new(),
+        roles: views.iter().map(RoleView::state).collect(),
+        record: record(cluster, &before, &views, turn, failed, now),
+        paused,
+    };
     rollout.roles.sort_by_key(|s| s.role);
+    for view in views {
+        let given_up = rollout.record.failed.as_ref().filter(|f| f.rolled_back && f.role == view.role.name());
+        match given_up.and_then(|_| failure::way_back(&view, &before, seen)) {
+            Some(object) if allowed => rollout.objects.push(object),
+            _ if allowed && (view.progress != Progress::Outdated || turn == Some(view.role)) => {
+                rollout.objects.push(view.wanted);
+            }
+            _ if view.live.is_some() => rollout.held.push(view.role),
+            _ => {}
+        }
+    }
     Ok(rollout)
 }
 
-/// Temporal's part of a role's proof: its ring holds the pods that should be in it, and all shards are owned. Without
-/// any frontend there is nobody to ask, and a rollout may be what brings one back. A frontend that is not rolled yet
-/// does not know the ring of an internal frontend that is new.
-fn temporal_agrees(role: Role, pods: i32, view: &TemporalView) -> bool {
-    match view {
-        TemporalView::NotAsked => true,
-        TemporalView::Silent { .. } => false,
-        TemporalView::Seen(m) => (m.members(role) == pods || !m.knows(role)) && m.owned_shards == m.shards,
+/// The outdated role that may be given its new pods. A role that is on its way to something that is not wanted any more,
+/// or does not get there, is turned at once; else all must be at rest, by Kubernetes' and by Temporal's word.
+fn turn(views: &[RoleView<'_>], seen: &Observed, hopeless: bool) -> Option<Role> {
+    let outdated = |v: &&RoleView<'_>| v.progress == Progress::Outdated;
+    let mut moving = views.iter().filter(|v| v.live.is_some_and(|d| !is_complete(d))).peekable();
+    if moving.peek().is_some() {
+        return moving.find(outdated).map(|v| v.role);
     }
+    let proven = views.iter().filter(|v| v.live.is_some()).all(|v| v.proven);
+    // without any frontend there is nobody to ask, and a rollout may be what brings one back
+    let may_go = proven || hopeless || seen.temporal == TemporalView::NotAsked;
+    let next = views.iter().find(|v| v.progress != Progress::Complete)?;
+    (may_go && outdated(&next)).then_some(next.role)
 }
 
-/// The present number of pods of a Deployment whose number the spec once gave. When the spec gives none any more, that
-/// number stays until somebody scales: to give the field up would let Kubernetes fall back to 1.
-fn given_up_replicas(live: &Deployment) -> Option<i32> {
-    let given = live.metadata.annotations.as_ref()?.contains_key(annotations::REPLICAS);
-    live.spec.as_ref()?.replicas.filter(|_| given)
+/// Temporal has not been as it should be for longer than a step may take, without anything in motion: a change may be what
+/// heals it.
+fn hopeless(cluster: &ValidCluster, old: &TemporalClusterStatus, now: Timestamp) -> bool {
+    let since = conditions::get(&old.conditions, MEMBERSHIP_HEALTHY).filter(|c| c.status != "True");
+    since.is_some_and(|c| elapsed(c.last_transition_time.0, now) >= timeout(cluster))
 }
 
-fn progress(wanted: &Object, live: Option<&Deployment>) -> Progress {
-    let Some(live) = live else { return Progress::Absent };
-    let hash = |annotations: Option<&std::collections::BTreeMap<String, String>>| {
-        annotations.and_then(|a| a.get(annotations::TEMPLATE_HASH).cloned())
+fn timeout(cluster: &ValidCluster) -> SignedDuration {
+    SignedDuration::try_from(cluster.rollout.step_timeout).unwrap_or(SignedDuration::MAX)
+}
+
+fn elapsed(since: Timestamp, now: Timestamp) -> SignedDuration {
+    now.duration_since(since)
+}
+
+/// What is to be remembered.
+fn record(
+    cluster: &ValidCluster,
+    before: &RolloutStatus,
+    views: &[RoleView<'_>],
+    turn: Option<Role>,
+    failed: Option<FailedStep>,
+    now: Timestamp,
+) -> RolloutStatus {
+    let mut record = RolloutStatus {
+        target_version: (cluster.target != cluster.version).then(|| cluster.target.to_string()),
+        ..RolloutStatus::default()
     };
-    if hash(wanted.metadata().annotations.as_ref()) != hash(live.metadata.annotations.as_ref()) {
-        Progress::Outdated
-    } else if is_complete(live) {
-        Progress::Complete
-    } else {
-        Progress::Rolling
+    for view in views {
+        let name = view.role.name();
+        let last = if view.is_proven_new() { Some(&view.wanted_hash) } else { before.proven.get(name) };
+        record.proven.extend(last.map(|hash| (name.to_owned(), hash.clone())));
     }
-}
-
-/// Kubernetes has seen the last change, and every pod is new and available.
-#[must_use]
-pub fn is_complete(deployment: &Deployment) -> bool {
-    let Some(status) = &deployment.status else { return false };
-    let wanted = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-    status.observed_generation >= deployment.metadata.generation
-        && status.replicas.unwrap_or(0) == wanted
-        && status.updated_replicas.unwrap_or(0) == wanted
-        && status.available_replicas.unwrap_or(0) == wanted
+    let in_motion = |v: &&RoleView<'_>| {
+        let reached = record.proven.get(v.role.name());
+        (turn == Some(v.role) || v.is_on_its_way()) && reached.is_some_and(|hash| *hash != v.wanted_hash)
+    };
+    record.step = views.iter().find(in_motion).filter(|_| failed.is_none()).map(|view| {
+        let known = before.step.as_ref().filter(|s| s.role == view.role.name() && s.template == view.wanted_hash);
+        RolloutStep {
+            role: view.role.name().to_owned(),
+            template: view.wanted_hash.clone(),
+            started_at: known.map_or_else(|| Time(whole_seconds(now)), |s| s.started_at.clone()),
+        }
+    });
+    record.failed = failed;
+    record
 }

@@ -2,9 +2,10 @@
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, Truth};
+use crate::api::rollout::RolloutStatus;
 use crate::api::services::Role;
 use crate::api::status::{Phase, ServiceStatus};
-use crate::plan::health::Health;
+use crate::plan::health::{Health, ROLLOUT_STOPPED};
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, Rollout};
 use crate::plan::schema::SchemaPlan;
@@ -47,12 +48,15 @@ pub(super) fn report(
     }
     set(conditions::SERVICES_READY, health.services.truth, health.services.reason, &health.services.message);
     set(conditions::MEMBERSHIP_HEALTHY, health.membership.truth, health.membership.reason, &health.membership.message);
+    let (truth, reason, message) = progress(cluster, rollout);
+    set(conditions::ROLLOUT_PROGRESSING, truth, reason, &message);
     TemporalClusterStatus {
         observed_generation: generation,
         phase: Some(health.phase),
         message: Some(health.overall.message.clone()),
         version: Some(version(cluster, schema, rollout, old)),
-        services: services(cluster, rollout, old),
+        services: services(rollout),
+        rollout: Some(rollout.record.clone()).filter(|r| *r != RolloutStatus::default()),
         persistence: Some(schema.stores.clone()),
         conditions,
     }
@@ -61,33 +65,52 @@ pub(super) fn report(
 /// The version that all of the cluster runs. It moves when the last role has moved, so that a change that gets stuck can
 /// be taken back; at first it is the version chosen.
 fn version(cluster: &ValidCluster, schema: &SchemaPlan, rollout: &Rollout, old: &TemporalClusterStatus) -> String {
-    let moved = schema.is_ready() && rollout.roles.iter().all(|r| r.progress == Progress::Complete);
+    let moved = schema.is_ready() && rollout.is_proven();
     match &old.version {
         Some(present) if !moved => present.clone(),
         _ => cluster.version.to_string(),
     }
 }
 
-/// Roles that are made. One that waits for its turn still runs the version it had.
-fn services(cluster: &ValidCluster, rollout: &Rollout, old: &TemporalClusterStatus) -> Vec<ServiceStatus> {
-    rollout
-        .roles
-        .iter()
-        .filter(|r| r.progress != Progress::Absent)
-        .map(|r| {
-            let name = r.role.name().to_owned();
-            let before = old.services.iter().find(|s| s.name == name).map(|s| s.version.clone());
-            let version = match r.progress {
-                Progress::Outdated => before.unwrap_or_else(|| cluster.version.to_string()),
-                _ => cluster.version.to_string(),
-            };
-            ServiceStatus { name, version, ready: r.progress == Progress::Complete }
-        })
-        .collect()
+/// Roles that are made, each with the version that its Deployment gives to new pods.
+fn services(rollout: &Rollout) -> Vec<ServiceStatus> {
+    let made = rollout.roles.iter().filter(|r| r.progress != Progress::Absent);
+    made.map(|r| ServiceStatus {
+        name: r.role.name().to_owned(),
+        version: r.version.clone().unwrap_or_default(),
+        ready: r.progress == Progress::Complete,
+    })
+    .collect()
+}
+
+/// Whether server pods are being replaced.
+fn progress(cluster: &ValidCluster, rollout: &Rollout) -> (Truth, &'static str, String) {
+    let waiting: Vec<&str> = rollout.waiting().into_iter().map(Role::name).collect();
+    let then = |rest: &[&str]| if rest.is_empty() { String::new() } else { format!("; then {}", rest.join(", ")) };
+    if let Some(failed) = &rollout.record.failed {
+        return (Truth::False, ROLLOUT_STOPPED, failed.message.clone());
+    }
+    if rollout.paused && !waiting.is_empty() {
+        return (
+            Truth::False,
+            "RolloutPaused",
+            format!("Paused by spec.rollout.paused: {} waits.", waiting.join(", ")),
+        );
+    }
+    if let Some(step) = &rollout.record.step {
+        let rest: Vec<&str> = waiting.into_iter().filter(|role| *role != step.role).collect();
+        let text = format!("The pods of the {} role are being replaced{}.", step.role, then(&rest));
+        return (Truth::True, "RollingRole", text);
+    }
+    if !waiting.is_empty() || cluster.version != cluster.target {
+        let text = format!("On the way to server {}{}.", cluster.target, then(&waiting));
+        return (Truth::True, "RolloutPending", text);
+    }
+    (Truth::False, "RolloutComplete", "No rollout is under way.".to_owned())
 }
 
 /// The status of a manifest that cannot be carried out; what is known of the cluster stays. A cluster that served counts
-/// as serving while each role has an available pod: it is not changed, but still looked at.
+/// as serving while each role has a ready pod: it is not changed, but still looked at.
 #[must_use]
 pub fn refused(
     invalid: &Invalid,
@@ -98,10 +121,10 @@ pub fn refused(
 ) -> TemporalClusterStatus {
     let message = format!("The manifest cannot be carried out: {invalid}.");
     let mut status = old.clone();
-    let available = |d: &Deployment| d.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0) > 0;
+    let ready = |d: &Deployment| d.status.as_ref().and_then(|s| s.ready_replicas).unwrap_or(0) > 0;
     let required = Role::ALL.iter().filter(|r| !r.is_optional()).count();
     let was_proven = conditions::is_true(&old.conditions, conditions::MEMBERSHIP_HEALTHY);
-    let serves = was_proven && roles.len() >= required && roles.iter().all(|d| available(d));
+    let serves = was_proven && roles.len() >= required && roles.iter().all(|d| ready(d));
     let mut set = |type_: &str, truth: Truth, reason: &str, text: &str| {
         conditions::set(&mut status.conditions, type_, truth, (reason, text), generation, now);
     };

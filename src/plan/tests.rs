@@ -15,6 +15,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 mod faults;
+mod rollouts;
 mod secrets;
 
 /// A small world: a cluster, what is seen of it, its status and the time.
@@ -131,7 +132,7 @@ impl World {
             observed_generation: Some(1),
             replicas: Some(wanted),
             updated_replicas: Some(wanted),
-            available_replicas: Some(wanted),
+            ready_replicas: Some(wanted),
             ..DeploymentStatus::default()
         });
         self.see_deployment(*live);
@@ -436,7 +437,7 @@ fn the_version_moves_when_every_role_has_and_may_be_taken_back_before() {
 fn a_lost_pod_is_no_update() {
     let mut world = World::serving();
     let mut lame = world.seen.role_deployment(Role::Matching).unwrap().clone();
-    lame.status.as_mut().unwrap().available_replicas = Some(0);
+    lame.status.as_mut().unwrap().ready_replicas = Some(0);
     world.see_deployment(lame);
     world.step();
     assert_eq!(world.status.phase, Some(Phase::Degraded));

@@ -21,7 +21,7 @@ pub fn check(old: &TemporalClusterSpec, new: &TemporalClusterSpec) -> Result<(),
     );
     let parsed = |spec: &TemporalClusterSpec| spec.version.as_deref().and_then(|v| version::parse(v).ok());
     if let (Some(from), Some(to)) = (parsed(old), parsed(new))
-        && let Some(refusal) = version::refuse_step(&from, &to)
+        && let Err(refusal) = version::path(&from, &to)
     {
         problems.add("spec.version", refusal);
     }

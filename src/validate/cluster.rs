@@ -5,6 +5,7 @@ use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
 use super::log::ValidLog;
 use super::observability::ValidMonitors;
+use super::rollout::ValidRollout;
 use super::tls::{ValidMigration, ValidTls};
 use crate::api::observability::ConstrainedValue;
 use crate::api::services::{ClientServiceSpec, Role};
@@ -29,8 +30,14 @@ pub struct ValidCluster {
     pub owner: Option<OwnerReference>,
     /// Temporal's `currentClusterName`.
     pub temporal_name: String,
-    /// Server version wanted.
+    /// Server version to run now: the wanted one, or the next on the way to it.
     pub version: Version,
+    /// Server version wanted in the end.
+    pub target: Version,
+    /// The cluster has been rolled out once, so that pods take part in a change of the rings.
+    pub established: bool,
+    /// How changes are rolled out.
+    pub rollout: ValidRollout,
     /// Image of the server: repository, whose tag is the version, or digest.
     pub image: String,
     /// Image of the schema tools: repository, whose tag is the tools' version, or digest.

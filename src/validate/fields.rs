@@ -2,7 +2,7 @@
 
 use super::cluster::{StoreKind, ValidAdminTools, ValidCluster, ValidRole, ValidStore, ValidUi};
 use super::{
-    Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles,
+    Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles, rollout,
     server_config, store, version,
 };
 use crate::api::services::Role;
@@ -25,7 +25,8 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         "at most 36 characters, since names of its objects are made from it; choose a shorter one",
     );
     problems.require(spec.num_history_shards >= 1, "spec.numHistoryShards", "must be at least 1");
-    let version = read_version(resource, problems);
+    let way = read_version(resource, problems);
+    let version = way.as_ref().map(|way| way.next.clone());
     let mut notes = Vec::new();
     images::check(spec, problems, &mut notes);
     resources::check(spec, problems);
@@ -46,7 +47,8 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let log = log::read(spec.log.as_ref(), problems, &mut notes);
     let server_config = server_config::read(spec.server_config.as_ref(), problems, &mut notes);
     let job_pod = job::read(spec, problems);
-    let (default_store, visibility_store, version) = (default_store?, visibility_store?, version?);
+    let rollout = rollout::read(resource, problems);
+    let (default_store, visibility_store, Way { next: version, target }) = (default_store?, visibility_store?, way?);
     // checked even when it is off
     let ui = spec.ui.as_ref().map(|ui| read_ui(spec, ui, &version, problems));
     let ui = ui.filter(|_| spec.ui.as_ref().is_some_and(|ui| ui.enabled));
@@ -81,6 +83,9 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         gcp_service_account,
         warnings: [warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]), notes]
             .concat(),
+        established: resource.status.as_ref().and_then(|s| s.rollout.as_ref()).is_some_and(|r| !r.proven.is_empty()),
+        rollout,
+        target,
         name,
         roles,
         default_store,
@@ -91,24 +96,30 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     })
 }
 
-/// `spec.version`, else the version chosen earlier, else the newest; refuses a step that Temporal does not allow.
-fn read_version(resource: &TemporalCluster, problems: &mut Problems) -> Option<Version> {
+/// The version to run now, and the one wanted in the end.
+struct Way {
+    next: Version,
+    target: Version,
+}
+
+/// `spec.version`, else the version chosen earlier, else the newest; refuses a way that Temporal does not allow.
+fn read_version(resource: &TemporalCluster, problems: &mut Problems) -> Option<Way> {
     let present = resource.status.as_ref().and_then(|s| s.version.as_deref()).and_then(|v| Version::parse(v).ok());
     let Some(text) = resource.spec.version.as_deref() else {
-        return Some(present.unwrap_or_else(version::newest));
+        let chosen = present.unwrap_or_else(version::newest);
+        return Some(Way { next: chosen.clone(), target: chosen });
     };
-    match version::parse(text) {
-        Err(message) => {
-            problems.add("spec.version", message);
-            None
-        }
-        Ok(wanted) => {
-            if let Some(refusal) = present.and_then(|from| version::refuse_step(&from, &wanted)) {
-                problems.add("spec.version", refusal);
-            }
-            Some(wanted)
-        }
+    let target = version::parse(text).map_err(|message| problems.add("spec.version", message)).ok()?;
+    let path = present.map_or_else(|| Ok(Vec::new()), |from| version::path(&from, &target));
+    let path = path.map_err(|refusal| problems.add("spec.version", refusal)).unwrap_or_default();
+    let next = path.first().unwrap_or(&target).clone();
+    if path.len() > 1 && resource.spec.image.as_ref().is_some_and(|i| i.contains('@')) {
+        let refusal = format!(
+            "the way to {target} leads through {next}, and spec.image is one image by its digest; set spec.version to {next} with the image of that version first"
+        );
+        problems.add("spec.version", refusal);
     }
+    Some(Way { next, target })
 }
 
 fn read_ui(spec: &TemporalClusterSpec, ui: &UiSpec, server: &Version, problems: &mut Problems) -> ValidUi {

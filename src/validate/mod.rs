@@ -17,6 +17,7 @@ mod overrides;
 mod pools;
 mod resources;
 mod roles;
+mod rollout;
 mod server_config;
 mod store;
 mod tls;
@@ -30,6 +31,7 @@ pub use job::ValidJobPod;
 pub use log::ValidLog;
 pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
+pub use rollout::ValidRollout;
 pub use tls::{ValidMigration, ValidTls};
 
 use crate::api::TemporalCluster;

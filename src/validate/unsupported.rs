@@ -19,7 +19,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     );
     problems.require(!used(&spec.archival), "spec.archival", DISABLE);
     problems.require(spec.authorization.is_none(), "spec.authorization", REMOVE);
-    problems.require(spec.rollout.is_none(), "spec.rollout", REMOVE);
     problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
     if let Some(services) = &spec.services {
         check_services(services, problems);

@@ -11,13 +11,15 @@ pub struct Release {
     pub tested_patch: u64,
     /// The Web UI that goes with it.
     pub ui: &'static str,
+    /// Schema versions of the main and of the visibility store on PostgreSQL (`schema/postgresql/v12/*/versioned`).
+    pub schema: [&'static str; 2],
 }
 
 /// Supported minor versions, oldest first.
 pub const RELEASES: [Release; 3] = [
-    Release { minor: 30, tested_patch: 8, ui: "2.54.1" },
-    Release { minor: 31, tested_patch: 2, ui: "2.54.1" },
-    Release { minor: 32, tested_patch: 0, ui: "2.54.1" },
+    Release { minor: 30, tested_patch: 8, ui: "2.54.1", schema: ["1.18", "1.13"] },
+    Release { minor: 31, tested_patch: 2, ui: "2.54.1", schema: ["1.19", "1.14"] },
+    Release { minor: 32, tested_patch: 0, ui: "2.54.1", schema: ["1.19", "1.14"] },
 ];
 
 impl Release {
@@ -60,20 +62,33 @@ pub fn parse(text: &str) -> Result<Version, String> {
     }
 }
 
-/// Why a cluster may not go from one version to another in one step; `None` when it may.
-#[must_use]
-pub fn refuse_step(from: &Version, to: &Version) -> Option<String> {
-    if to.minor > from.minor + 1 {
-        let next = RELEASES.iter().find(|r| r.minor == from.minor + 1).map(Release::tested);
-        let next = next.map_or_else(|| format!("1.{}", from.minor + 1), |v| v.to_string());
-        return Some(format!(
-            "an upgrade from {from} to {to} would skip a minor version, which Temporal does not allow; set spec.version to {next} first"
-        ));
+/// The versions a cluster goes through from the one to the other, that one last; none when it is there already. Temporal
+/// wants the newest patch of a minor version before the next, and no minor version left out. One minor back is possible
+/// where the schema is the same.
+///
+/// # Errors
+/// Why there is no way.
+pub fn path(from: &Version, to: &Version) -> Result<Vec<Version>, String> {
+    if from == to {
+        return Ok(Vec::new());
     }
     if to.minor < from.minor {
-        return Some(format!("a downgrade from {from} to {to} is not supported; set spec.version to {from} or newer"));
+        return back(from, to).map(|()| vec![to.clone()]);
     }
-    None
+    let between = |r: &&Release| (from.minor..to.minor).contains(&r.minor) && r.tested() > *from;
+    let mut path: Vec<Version> = RELEASES.iter().filter(between).map(Release::tested).collect();
+    path.push(to.clone());
+    Ok(path)
+}
+
+fn back(from: &Version, to: &Version) -> Result<(), String> {
+    let schema = |v: &Version| Release::of(v).map(|r| r.schema);
+    if to.minor + 1 == from.minor && schema(from).is_some() && schema(from) == schema(to) {
+        return Ok(());
+    }
+    Err(format!(
+        "a downgrade from {from} to {to} is not supported, since server {from} has another schema and {to} was never tried on it; set spec.version to {from} or newer"
+    ))
 }
 
 /// The admin-tools version whose schema Jobs bring a store to `version`: the newest known patch of its minor, since
@@ -110,14 +125,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case("1.30.8", "1.31.2", None)]
-    #[case("1.31.2", "1.31.0", None)]
-    #[case("1.30.8", "1.32.0", Some("set spec.version to 1.31.2 first"))]
-    #[case("1.32.0", "1.31.2", Some("downgrade"))]
-    fn steps(#[case] from: &str, #[case] to: &str, #[case] refused: Option<&str>) {
-        let said = refuse_step(&from.parse().unwrap(), &to.parse().unwrap());
-        assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
-        assert!(said.unwrap_or_default().contains(refused.unwrap_or_default()));
+    #[case("1.31.2", "1.31.2", "")]
+    #[case("1.30.8", "1.31.2", "1.31.2")]
+    #[case("1.30.8", "1.32.0", "1.31.2 1.32.0")]
+    #[case("1.30.3", "1.32.0", "1.30.8 1.31.2 1.32.0")]
+    #[case("1.30.9", "1.31.0", "1.31.0")]
+    #[case("1.31.2", "1.31.0", "1.31.0")]
+    #[case("1.32.0", "1.31.2", "1.31.2")]
+    #[case("1.31.2", "1.30.8", "a downgrade from 1.31.2 to 1.30.8 is not supported")]
+    #[case("1.32.0", "1.30.8", "a downgrade from 1.32.0 to 1.30.8 is not supported")]
+    fn ways(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
+        let said = match path(&from.parse().unwrap(), &to.parse().unwrap()) {
+            Ok(path) => path.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Err(refusal) => refusal,
+        };
+        assert!(said == expected || (said.starts_with(expected) && !expected.is_empty()), "{said}");
     }
 
     #[test]

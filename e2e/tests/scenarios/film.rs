@@ -15,7 +15,7 @@ use super::cluster::Cluster;
 /// Every pod of a Deployment is new and available, and no other is left.
 pub fn complete(deployment: &Deployment) -> bool {
     let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else { return false };
-    let all = [status.replicas, status.updated_replicas, status.available_replicas];
+    let all = [status.replicas, status.updated_replicas, status.ready_replicas];
     status.observed_generation == deployment.metadata.generation && all.iter().all(|n| *n == spec.replicas)
 }
 

@@ -38,7 +38,7 @@ impl World {
     fn see_lame(&mut self, deployment: &str, available: i32) {
         let lame = self.seen.deployments.iter().find(|d| d.metadata.name.as_deref() == Some(deployment)).unwrap();
         let mut lame = lame.as_ref().clone();
-        lame.status.as_mut().unwrap().available_replicas = Some(available);
+        lame.status.as_mut().unwrap().ready_replicas = Some(available);
         self.see_deployment(lame);
     }
 }
@@ -174,7 +174,7 @@ fn a_crash_says_the_servers_last_words() {
     world.step();
     assert_eq!(
         world.message(),
-        "The history role has 0 of 1 pods available: container service of pod p ends with: pq: password authentication failed for user \"t\" (correct the password in the Secret, or the user in the manifest)."
+        "The history role has 0 of 1 pods ready: container service of pod p ends with: pq: password authentication failed for user \"t\" (correct the password in the Secret, or the user in the manifest)."
     );
 }
 
@@ -236,9 +236,7 @@ fn a_web_ui_that_does_not_start_is_said_and_the_cluster_is_ready_all_the_same() 
     assert_eq!(world.condition(READY), ("True", "UiNotReady"));
     assert_eq!(world.condition(RECONCILING).0, "True");
     assert!(
-        world
-            .message()
-            .starts_with("The Web UI has 0 of 1 pods available: container ui of pod p cannot pull its image i"),
+        world.message().starts_with("The Web UI has 0 of 1 pods ready: container ui of pod p cannot pull its image i"),
         "{}",
         world.message()
     );

@@ -1,0 +1,111 @@
+//! Temporal's part of a role's proof: its ring holds the pods that should be in it, and all shards are owned.
+
+use crate::api::services::Role;
+use crate::plan::{Membership, Observed, TemporalView};
+use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeSet;
+
+/// Whether Temporal agrees. Without any frontend there is nobody to ask. A frontend that is not rolled yet does not know the
+/// ring of an internal frontend that is new.
+pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
+    match &seen.temporal {
+        TemporalView::NotAsked => true,
+        TemporalView::Silent { .. } => false,
+        TemporalView::Seen(m) => {
+            (difference(role, pods, m, seen).is_none() || !m.knows(role)) && m.owned_shards == m.shards
+        }
+    }
+}
+
+/// How the ring of a role differs from the pods that should be in it, one sentence. Where the pods are known, by address:
+/// frontend and worker pods stay in their ring until they have ended (server 1.30–1.32 `service/{frontend,worker}/service.go`),
+/// so one that is draining may be in it or not; history and matching pods leave it first, and then drain.
+#[must_use]
+pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observed) -> Option<String> {
+    let members = membership.members(role);
+    let counted = || {
+        let text = format!("Temporal's ring of the {role} role has {members} members, {pods} pods should be in it.");
+        (members != pods).then_some(text)
+    };
+    let known: Vec<&Pod> = seen.pods_of(role.name()).filter(|p| !is_over(p)).collect();
+    if known.is_empty() {
+        return counted();
+    }
+    let ring: BTreeSet<&str> = membership.rings.get(role.name()).into_iter().flatten().map(|m| ip_of(m)).collect();
+    let ips = |leaving: bool| {
+        let which = known.iter().filter(move |p| p.metadata.deletion_timestamp.is_some() == leaving);
+        which.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref())
+    };
+    let (living, leaving): (BTreeSet<&str>, BTreeSet<&str>) = (ips(false).collect(), ips(true).collect());
+    let drains_inside = !matches!(role, Role::History | Role::Matching);
+    let stranger = |ip: &&&str| !living.contains(**ip) && !(drains_inside && leaving.contains(**ip));
+    if let Some(missing) = living.difference(&ring).next() {
+        let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
+        return Some(text);
+    }
+    ring.iter().find(stranger).map(|ip| {
+        let what = if leaving.contains(*ip) { "is leaving" } else { "is no pod any more" };
+        format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) {what}; {pods} pods should be in it.")
+    })
+}
+
+/// Ended for good, its address may be another's.
+fn is_over(pod: &Pod) -> bool {
+    pod.status.as_ref().and_then(|s| s.phase.as_deref()).is_some_and(|p| ["Failed", "Succeeded"].contains(&p))
+}
+
+/// `10.0.0.1:7233` or `[fd00::1]:7233` without port and brackets.
+fn ip_of(member: &str) -> &str {
+    member.rsplit_once(':').map_or(member, |(ip, _)| ip).trim_start_matches('[').trim_end_matches(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    fn pod(role: Role, ip: &str, leaving: bool) -> Pod {
+        let labels = json!({"app.kubernetes.io/component": role.name()});
+        let mut pod: Pod = serde_json::from_value(
+            json!({"metadata": {"name": ip, "labels": labels}, "status": {"phase": "Running", "podIP": ip}}),
+        )
+        .unwrap();
+        if leaving {
+            pod.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+        }
+        pod
+    }
+
+    #[rstest]
+    #[case::all(Role::History, &["1", "2"], &[], &["1", "2"], true)]
+    #[case::missing(Role::History, &["1", "2"], &[], &["1"], false)]
+    #[case::leaving(Role::History, &["2"], &["1"], &["1", "2"], false)]
+    #[case::has_left(Role::History, &["2"], &["1"], &["2"], true)]
+    #[case::draining(Role::Frontend, &["2"], &["1"], &["1", "2"], true)]
+    #[case::dead(Role::Frontend, &["2"], &[], &["1", "2"], false)]
+    #[case::right_number_wrong_pods(Role::Matching, &["2", "3"], &["1"], &["1", "2"], false)]
+    fn by_address(
+        #[case] role: Role,
+        #[case] living: &[&str],
+        #[case] leaving: &[&str],
+        #[case] ring: &[&str],
+        #[case] agrees: bool,
+    ) {
+        let ip = |n: &str| format!("10.0.0.{n}");
+        let pods =
+            living.iter().map(|n| pod(role, &ip(n), false)).chain(leaving.iter().map(|n| pod(role, &ip(n), true)));
+        let seen = Observed { pods: pods.collect(), ..Observed::default() };
+        let rings = [(role.name().to_owned(), ring.iter().map(|n| format!("{}:7234", ip(n))).collect())].into();
+        let membership = Membership { rings, ..Membership::default() };
+        let wanted = i32::try_from(living.len()).unwrap();
+        let said = difference(role, wanted, &membership, &seen);
+        assert_eq!(said.is_none(), agrees, "{said:?}");
+    }
+
+    #[test]
+    fn addresses_of_both_families() {
+        assert_eq!(ip_of("10.0.0.1:7233"), "10.0.0.1");
+        assert_eq!(ip_of("[fd00::1]:7233"), "fd00::1");
+    }
+}

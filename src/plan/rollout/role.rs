@@ -1,0 +1,129 @@
+//! One role: what is wanted of it, what is seen, how far it is.
+
+use super::ring;
+use crate::api::services::Role;
+use crate::api::{annotations, labels};
+use crate::build::{Object, SecretVersions, ServerConfig, server};
+use crate::plan::{Observed, TemporalView};
+use crate::validate::{Invalid, ValidCluster};
+use k8s_openapi::api::apps::v1::Deployment;
+use std::collections::BTreeMap;
+
+/// How far a role is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleState {
+    /// The role.
+    pub role: Role,
+    /// How far.
+    pub progress: Progress,
+    /// Pods it should have.
+    pub wanted: i32,
+    /// Pods that are ready, old ones included.
+    pub ready: i32,
+    /// Temporal agrees with what Kubernetes shows.
+    pub proven: bool,
+    /// Server version that its Deployment gives to new pods.
+    pub version: Option<String>,
+}
+
+/// How far a role is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// No Deployment yet.
+    Absent,
+    /// The Deployment is not yet as wanted.
+    Outdated,
+    /// As wanted; not all pods are new and ready.
+    Rolling,
+    /// As wanted, and all pods are new and ready.
+    Complete,
+}
+
+/// A role as it is wanted and as it is.
+pub(super) struct RoleView<'a> {
+    pub role: Role,
+    pub wanted: Object,
+    /// Hash of the wanted pod template.
+    pub wanted_hash: String,
+    pub live: Option<&'a Deployment>,
+    /// Hash of the pod template it was last given.
+    pub live_hash: Option<String>,
+    pub progress: Progress,
+    /// Temporal agrees with what Kubernetes shows.
+    pub proven: bool,
+    /// Temporal was there to be asked.
+    asked: bool,
+    pods: i32,
+}
+
+impl<'a> RoleView<'a> {
+    pub(super) fn of(
+        cluster: &ValidCluster,
+        role: Role,
+        config: &ServerConfig,
+        secrets: &SecretVersions,
+        seen: &'a Observed,
+    ) -> Result<Self, Invalid> {
+        let live = seen.role_deployment(role);
+        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas))?;
+        let wanted_hash = template_hash(wanted.metadata().annotations.as_ref()).unwrap_or_default();
+        let live_hash = live.and_then(|d| template_hash(d.metadata.annotations.as_ref()));
+        let progress = match live {
+            None => Progress::Absent,
+            Some(_) if live_hash.as_ref() != Some(&wanted_hash) => Progress::Outdated,
+            Some(live) if is_complete(live) => Progress::Complete,
+            Some(_) => Progress::Rolling,
+        };
+        let pods = live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1);
+        let proven = ring::agrees(role, pods, seen);
+        let asked = seen.temporal != TemporalView::NotAsked;
+        Ok(Self { role, wanted, wanted_hash, live, live_hash, progress, proven, asked, pods })
+    }
+
+    /// All of its pods are as wanted, by Kubernetes' and by Temporal's word.
+    pub(super) fn is_proven_new(&self) -> bool {
+        self.progress == Progress::Complete && self.proven && self.asked
+    }
+
+    /// It has been given what is wanted, and is not proven.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self.progress, Progress::Rolling | Progress::Complete) && !self.is_proven_new()
+    }
+
+    pub(super) fn state(&self) -> RoleState {
+        let version = |d: &Deployment| {
+            d.spec.as_ref()?.template.metadata.as_ref()?.labels.as_ref()?.get(labels::VERSION).cloned()
+        };
+        RoleState {
+            role: self.role,
+            progress: self.progress,
+            wanted: self.pods,
+            ready: self.live.and_then(|d| d.status.as_ref()?.ready_replicas).unwrap_or(0),
+            proven: self.proven,
+            version: self.live.and_then(version),
+        }
+    }
+}
+
+/// The present number of pods of a Deployment whose number the spec once gave. When the spec gives none any more, that
+/// number stays until somebody scales: to give the field up would let Kubernetes fall back to 1.
+fn given_up_replicas(live: &Deployment) -> Option<i32> {
+    let given = live.metadata.annotations.as_ref()?.contains_key(annotations::REPLICAS);
+    live.spec.as_ref()?.replicas.filter(|_| given)
+}
+
+pub(super) fn template_hash(notes: Option<&BTreeMap<String, String>>) -> Option<String> {
+    notes?.get(annotations::TEMPLATE_HASH).cloned()
+}
+
+/// Kubernetes has seen the last change, and every pod is new and ready. That each new pod has also been ready for
+/// `minReadySeconds` is known from the old ones being gone.
+#[must_use]
+pub fn is_complete(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    let wanted = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
+    status.observed_generation >= deployment.metadata.generation
+        && status.replicas.unwrap_or(0) == wanted
+        && status.updated_replicas.unwrap_or(0) == wanted
+        && status.ready_replicas.unwrap_or(0) == wanted
+}
