@@ -53,6 +53,16 @@ fn an_upgrade_restarts_every_role_in_order() {
 }
 
 #[test]
+fn an_upgrade_of_two_minors_names_the_one_between() {
+    let before = written("way-before.yaml", &BASE.replace("version: 1.31.2", "version: 1.30.8"));
+    let after = written("way-after.yaml", &BASE.replace("version: 1.31.2", "version: 1.32.0"));
+    let way = plan(&["-f", after.to_str().unwrap(), "--from", before.to_str().unwrap()]);
+    assert!(way.out.contains("server 1.30.8 becomes 1.31.2, then 1.32.0"), "{}{}", way.out, way.err);
+    assert_eq!(way.out.matches("Roll matching").count(), 2, "{}", way.out);
+    assert_eq!(way.out.matches("by a Job").count(), 4, "{}", way.out);
+}
+
+#[test]
 fn scaling_restarts_nothing() {
     let scaled = change("scaled", &BASE.replace("replicas: 3", "replicas: 4"), &["--show", "diff"]);
     assert_eq!(scaled.code, 3, "{}{}", scaled.out, scaled.err);

@@ -27,7 +27,7 @@ pub struct RolloutSpec {
     /// to `24h`. Default `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
-    #[x_kube(validation = ("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')", "spec.rollout.stepTimeout: must be a Go duration from 30s to 24h, for example 10m"))]
+    #[x_kube(validation = ("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('30s') && duration(self) <= duration('24h')", "spec.rollout.stepTimeout: must be a Go duration from 30s to 24h, for example 10m"))]
     pub step_timeout: Option<String>,
     /// A Job to run before an upgrade. Not supported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -134,9 +134,21 @@ fn init_containers(settings: &ValidRole) -> Vec<Container> {
     settings.init_containers.iter().map(fit).collect()
 }
 
-/// A constraint that names no pods would spread nothing: it counts the pods of the role.
+/// A constraint that names no pods would spread nothing: it counts the pods of the role. Without any, pods are spread over
+/// zones and nodes as far as there is room, those of each revision by themselves.
 fn spread(cluster: &ValidCluster, role: Role, settings: &ValidRole) -> Vec<TopologySpreadConstraint> {
     let of_role = || LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() };
+    if settings.topology_spread.is_empty() {
+        let over = |topology: &str| TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: topology.to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            label_selector: Some(of_role()),
+            match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
+            ..TopologySpreadConstraint::default()
+        };
+        return ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(over).to_vec();
+    }
     let counting = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
         label_selector: constraint.label_selector.clone().or_else(|| Some(of_role())),
         ..constraint.clone()

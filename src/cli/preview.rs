@@ -7,9 +7,9 @@ use kube::ResourceExt;
 use serde_json::Value;
 use similar::TextDiff;
 use std::fmt::Write;
-use temporal_operator::api::TemporalCluster;
+use temporal_operator::api::{TemporalCluster, TemporalClusterStatus};
 use temporal_operator::plan::preview::{Change, Preview, differences, preview};
-use temporal_operator::validate::{self, ValidCluster, change};
+use temporal_operator::validate::{self, Invalid, ValidCluster, change};
 
 /// How much of each changed object is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -51,7 +51,9 @@ pub(super) fn compare(old: &[TemporalCluster], new: &[TemporalCluster], show: Am
 }
 
 fn one(before: &TemporalCluster, after: &TemporalCluster, show: Amount) -> Result<Outcome, Failure> {
-    let Some(new) = valid(after) else { return Ok(Outcome::Refused) };
+    if valid(after).is_none() {
+        return Ok(Outcome::Refused);
+    }
     let old = match validate::cluster(before) {
         Ok(old) => old,
         Err(invalid) => return Ok(refused("refused, in the manifest given by --from", &invalid)),
@@ -59,16 +61,33 @@ fn one(before: &TemporalCluster, after: &TemporalCluster, show: Amount) -> Resul
     if let Err(invalid) = change::check(&before.spec, &after.spec) {
         return Ok(refused("refused", &invalid));
     }
-    let preview = match preview(&old, &new) {
-        Ok(preview) => preview,
+    let preview = way(&old, after).and_then(|way| Ok((preview(&old, &way)?, way)));
+    let (preview, way) = match preview {
+        Ok(found) => found,
         Err(invalid) => return Ok(refused("refused", &invalid)),
     };
-    print(&text(&title(after), &old, &new, &preview, show)?)?;
+    print(&text(&title(after), &old, &way, &preview, show)?)?;
     Ok(match () {
         () if preview.is_empty() => Outcome::Same,
         () if preview.restarted_roles().is_empty() => Outcome::Changes,
         () => Outcome::Restarts,
     })
+}
+
+/// The cluster as it is at each version on the way, as wanted last.
+fn way(old: &ValidCluster, wanted: &TemporalCluster) -> Result<Vec<ValidCluster>, Invalid> {
+    let mut way = Vec::new();
+    let mut present = old.version.to_string();
+    loop {
+        let status = TemporalClusterStatus { version: Some(present), ..TemporalClusterStatus::default() };
+        let next = validate::cluster(&TemporalCluster { status: Some(status), ..wanted.clone() })?;
+        let there = next.version == next.target;
+        present = next.version.to_string();
+        way.push(next);
+        if there {
+            return Ok(way);
+        }
+    }
 }
 
 fn title(cluster: &TemporalCluster) -> String {
@@ -78,7 +97,7 @@ fn title(cluster: &TemporalCluster) -> String {
 fn text(
     title: &str,
     old: &ValidCluster,
-    new: &ValidCluster,
+    way: &[ValidCluster],
     preview: &Preview,
     show: Amount,
 ) -> Result<String, Failure> {
@@ -86,9 +105,11 @@ fn text(
         return Ok(format!("{title}: nothing changes\n"));
     }
     let mut text = format!("{title}: ");
-    match old.version == new.version {
-        true => writeln!(text, "server {} stays", new.version)?,
-        false => writeln!(text, "server {} becomes {}", old.version, new.version)?,
+    let versions: Vec<String> =
+        way.iter().map(|c| c.version.to_string()).filter(|v| *v != old.version.to_string()).collect();
+    match versions.is_empty() {
+        true => writeln!(text, "server {} stays", old.version)?,
+        false => writeln!(text, "server {} becomes {}", old.version, versions.join(", then "))?,
     }
     writeln!(text, "\nIn this order:")?;
     for (i, step) in preview.steps.iter().enumerate() {
@@ -98,7 +119,12 @@ fn text(
     for change in &preview.changes {
         write_change(&mut text, change, show)?;
     }
-    let roles: Vec<&str> = preview.restarted_roles().into_iter().map(|r| r.name()).collect();
+    let mut roles: Vec<&str> = Vec::new();
+    for role in preview.restarted_roles().into_iter().map(|r| r.name()) {
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
     match roles.is_empty() {
         true => writeln!(text, "\nNo server pod restarts.")?,
         false => writeln!(text, "\nServer pods that restart, one role after the other: {}.", roles.join(", "))?,

@@ -72,7 +72,7 @@ impl Preview {
         self.steps.is_empty()
     }
 
-    /// Roles whose pods are replaced, in order.
+    /// Roles whose pods are replaced, in order; one on a way of several versions more than once.
     #[must_use]
     pub fn restarted_roles(&self) -> Vec<Role> {
         let role = |step: &Step| if let Step::Restart { role, .. } = step { *role } else { None };
@@ -102,19 +102,28 @@ impl fmt::Display for Step {
     }
 }
 
-/// What would be done to make of the one cluster the other.
+/// What would be done to make of the one cluster the other, by way of what lies between: `way` is the versions in their
+/// order, the cluster as wanted last.
 ///
 /// # Errors
 /// When overrides do not fit the generated Deployment.
-pub fn preview(old: &ValidCluster, new: &ValidCluster) -> Result<Preview, Invalid> {
+pub fn preview(old: &ValidCluster, way: &[ValidCluster]) -> Result<Preview, Invalid> {
+    let mut steps = Vec::new();
+    let mut from = old;
+    for next in way {
+        steps.extend(self::steps(from, next, &changes(from, next)?));
+        from = next;
+    }
+    Ok(Preview { steps, changes: changes(old, from)? })
+}
+
+fn changes(old: &ValidCluster, new: &ValidCluster) -> Result<Vec<Change>, Invalid> {
     let (before, after) = (bodies(old)?, bodies(new)?);
     let keys: BTreeSet<&ObjectKey> = before.keys().chain(after.keys()).collect();
-    let changes: Vec<Change> = keys
-        .into_iter()
-        .filter(|key| before.get(*key) != after.get(*key))
+    let differ = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
+    Ok(differ
         .map(|key| Change { key: key.clone(), before: before.get(key).cloned(), after: after.get(key).cloned() })
-        .collect();
-    Ok(Preview { steps: steps(old, new, &changes), changes })
+        .collect())
 }
 
 /// Every object but the Jobs: those are made when a store needs one, which is a step and not a difference.
@@ -257,7 +266,7 @@ mod tests {
     }
 
     fn said(before: Value, after: Value) -> Vec<String> {
-        preview(&valid(before), &valid(after)).unwrap().steps.iter().map(ToString::to_string).collect()
+        preview(&valid(before), &[valid(after)]).unwrap().steps.iter().map(ToString::to_string).collect()
     }
 
     #[rstest]

@@ -64,9 +64,13 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         "must differ from the default store's name in more than case, - and _, since environment variables are named after it; choose another name",
     );
     let gcp_service_account = store::gcp_service_account(persistence, problems);
+    let owner = resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty());
+    let proven = resource.status.as_ref().and_then(|s| s.rollout.as_ref()).is_some_and(|r| !r.proven.is_empty());
     Some(ValidCluster {
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
-        owner: resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty()),
+        // offline, what it will be in the end
+        established: owner.is_none() || proven,
+        owner,
         temporal_name: spec.cluster_name.clone().unwrap_or_else(|| name.clone()),
         image: images::or_default(spec.image.as_ref(), "temporalio/server", spec.image_registry.as_deref()),
         admin_tools_image: admin_tools_image(spec),
@@ -83,7 +87,6 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         gcp_service_account,
         warnings: [warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]), notes]
             .concat(),
-        established: resource.status.as_ref().and_then(|s| s.rollout.as_ref()).is_some_and(|r| !r.proven.is_empty()),
         rollout,
         target,
         name,

@@ -14,16 +14,17 @@ const POSTGRES_DEFAULT: i64 = 100;
 
 /// One warning for each database server that may be asked for more than it grants.
 pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: [&ValidStore; 2]) -> Vec<String> {
-    let replicas: i64 = roles.values().map(|r| i64::from(r.replicas.unwrap_or(1))).sum();
-    // one role is rolled at a time, with one pod more than it has
-    let pods = replicas + 1;
+    let replicas = || roles.values().map(|r| i64::from(r.replicas.unwrap_or(1)));
+    // one role is rolled at a time, all its new pods before the old ones go
+    let surge = replicas().max().unwrap_or(0);
+    let pods = replicas().sum::<i64>() + surge;
     let [first, second] = stores;
     let servers =
         if first.address() == second.address() { vec![vec![first, second]] } else { vec![vec![first], vec![second]] };
-    servers.iter().filter_map(|on_server| warning(pods, on_server)).collect()
+    servers.iter().filter_map(|on_server| warning(pods, surge, on_server)).collect()
 }
 
-fn warning(pods: i64, stores: &[&ValidStore]) -> Option<String> {
+fn warning(pods: i64, surge: i64, stores: &[&ValidStore]) -> Option<String> {
     let address = stores.first()?.address();
     if let Some(store) = stores.iter().find(|s| s.max_conns == 0) {
         return Some(format!(
@@ -39,7 +40,7 @@ fn warning(pods: i64, stores: &[&ValidStore]) -> Option<String> {
         return None;
     }
     let may = format!(
-        "{pods} pods (one of them during a rollout) may open {pool} connections each to {address}, {asked} in all"
+        "{pods} pods ({surge} of them during a rollout) may open {pool} connections each to {address}, {asked} in all"
     );
     Some(match told {
         Some(_) => format!(

@@ -499,7 +499,26 @@ fn not_yet() -> Vec<Case> {
             json!({"authorization": {"authorizer": "default"}}),
             "spec.authorization: not supported yet",
         ),
-        refused("rollout", json!({"rollout": {"paused": true}}), "spec.rollout: not supported yet"),
+        refused(
+            "a gate before an upgrade",
+            json!({"rollout": {"beforeUpgrade": {"spec": {}}}}),
+            "spec.rollout.beforeUpgrade: not supported yet",
+        ),
+        refused(
+            "a step timeout in days",
+            json!({"rollout": {"stepTimeout": "1d"}}),
+            "spec.rollout.stepTimeout: must be a Go duration from 30s to 24h",
+        ),
+        refused(
+            "a step timeout that no history pod keeps",
+            json!({"rollout": {"stepTimeout": "10s"}}),
+            "spec.rollout.stepTimeout: must be a Go duration from 30s to 24h",
+        ),
+        refused(
+            "an unknown answer to failure",
+            json!({"rollout": {"onFailure": "Ignore"}}),
+            "spec.rollout.onFailure: ",
+        ),
         refused(
             "allowed namespaces",
             json!({"allowedNamespaces": {"from": "All"}}),

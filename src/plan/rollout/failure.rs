@@ -90,7 +90,7 @@ fn message(cluster: &ValidCluster, role: Role, left: Option<&str>, old: &Tempora
 }
 
 fn in_words(seconds: u64) -> String {
-    if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
 }
 
 /// The Deployment with the pod template that was last proven; the rest of it as it is wanted.

@@ -38,12 +38,12 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     };
     let (living, leaving): (BTreeSet<&str>, BTreeSet<&str>) = (ips(false).collect(), ips(true).collect());
     let drains_inside = !matches!(role, Role::History | Role::Matching);
-    let stranger = |ip: &&&str| !living.contains(**ip) && !(drains_inside && leaving.contains(**ip));
+    let belongs = |ip: &str| living.contains(ip) || (drains_inside && leaving.contains(ip));
     if let Some(missing) = living.difference(&ring).next() {
         let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
         return Some(text);
     }
-    ring.iter().find(stranger).map(|ip| {
+    ring.iter().find(|ip| !belongs(ip)).map(|ip| {
         let what = if leaving.contains(*ip) { "is leaving" } else { "is no pod any more" };
         format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) {what}; {pods} pods should be in it.")
     })
