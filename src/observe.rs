@@ -76,7 +76,7 @@ impl Observer {
         let temporal = self.ask_temporal(cluster, live, now).await;
         let settled = live.deployments.iter().all(|d| is_complete(d))
             && live.jobs.iter().all(|j| is_over(j))
-            && old.rollout.as_ref().is_none_or(|r| r.step.is_none());
+            && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());
         let pods = if settled { Vec::new() } else { self.pods(cluster).await? };
         Ok(Observed {
             cluster: cluster.name.clone(),

@@ -34,6 +34,8 @@ pub struct Rollout {
     pub record: RolloutStatus,
     /// Nothing new is begun, since the manifest says so.
     pub paused: bool,
+    /// Server pods that are ending, as far as pods are known.
+    pub draining: bool,
 }
 
 impl Rollout {
@@ -101,6 +103,10 @@ pub fn plan(
         roles: views.iter().map(RoleView::state).collect(),
         record: record(cluster, &before, &views, turn, failed, now),
         paused,
+        draining: ROLL_ORDER
+            .iter()
+            .flat_map(|r| seen.pods_of(r.name()))
+            .any(|p| p.metadata.deletion_timestamp.is_some()),
     };
     rollout.roles.sort_by_key(|s| s.role);
     for view in views {
@@ -117,19 +123,23 @@ pub fn plan(
     Ok(rollout)
 }
 
-/// The outdated role that may be given its new pods. A role that is on its way to something that is not wanted any more,
-/// or does not get there, is turned at once; else all must be at rest, by Kubernetes' and by Temporal's word.
+/// The outdated role that may be given its new pods. A role that is on its way to something that is not wanted any more is
+/// turned at once, and one that has lost pods or does not get there may be changed; else all must be at rest, by
+/// Kubernetes' and by Temporal's word.
 fn turn(views: &[RoleView<'_>], seen: &Observed, hopeless: bool) -> Option<Role> {
-    let outdated = |v: &&RoleView<'_>| v.progress == Progress::Outdated;
-    let mut moving = views.iter().filter(|v| v.live.is_some_and(|d| !is_complete(d))).peekable();
-    if moving.peek().is_some() {
-        return moving.find(outdated).map(|v| v.role);
+    let outdated = |v: &RoleView<'_>| v.progress == Progress::Outdated;
+    let restless: Vec<_> = views.iter().filter(|v| v.live.is_some_and(|d| !is_complete(d))).collect();
+    if !restless.is_empty() {
+        let mixed = restless.iter().find(|v| v.live.is_some_and(role::is_mixed));
+        let first = mixed.or_else(|| restless.first())?;
+        let all_outdated = restless.iter().all(|v| outdated(v));
+        return (outdated(first) && (mixed.is_some() || all_outdated)).then_some(first.role);
     }
     let proven = views.iter().filter(|v| v.live.is_some()).all(|v| v.proven);
     // without any frontend there is nobody to ask, and a rollout may be what brings one back
     let may_go = proven || hopeless || seen.temporal == TemporalView::NotAsked;
     let next = views.iter().find(|v| v.progress != Progress::Complete)?;
-    (may_go && outdated(&next)).then_some(next.role)
+    (may_go && outdated(next)).then_some(next.role)
 }
 
 /// Temporal has not been as it should be for longer than a step may take, without anything in motion: a change may be what

@@ -65,7 +65,9 @@ pub(super) fn report(
 /// The version that all of the cluster runs. It moves when the last role has moved, so that a change that gets stuck can
 /// be taken back; at first it is the version chosen.
 fn version(cluster: &ValidCluster, schema: &SchemaPlan, rollout: &Rollout, old: &TemporalClusterStatus) -> String {
-    let moved = schema.is_ready() && rollout.is_proven();
+    // on a way of several versions, pods of the last must be gone before the schema of the next comes
+    let drained = cluster.version == cluster.target || !rollout.draining;
+    let moved = schema.is_ready() && rollout.is_proven() && drained;
     match &old.version {
         Some(present) if !moved => present.clone(),
         _ => cluster.version.to_string(),

@@ -127,3 +127,10 @@ pub fn is_complete(deployment: &Deployment) -> bool {
         && status.updated_replicas.unwrap_or(0) == wanted
         && status.ready_replicas.unwrap_or(0) == wanted
 }
+
+/// Pods of two templates are there, or Kubernetes has not looked yet.
+pub(super) fn is_mixed(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return true };
+    status.observed_generation < deployment.metadata.generation
+        || status.updated_replicas.unwrap_or(0) != status.replicas.unwrap_or(0)
+}

@@ -1,0 +1,318 @@
+//! The model: a cluster, its users, the operator's passes.
+
+mod kube;
+
+use fastrand::Rng;
+use k8s_openapi::api::batch::v1::{Job, JobCondition, JobStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::SimRole;
+use semver::Version;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use temporal_operator::api::services::Role;
+use temporal_operator::api::status::Phase;
+use temporal_operator::api::{TemporalCluster, TemporalClusterStatus, annotations, labels};
+use temporal_operator::build::{Object, ObjectKey};
+use temporal_operator::plan::{self, Child, Membership, Observed, TemporalView};
+use temporal_operator::validate;
+
+/// How much goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Faults {
+    None,
+    Many,
+}
+
+const SHARDS: u32 = 64;
+
+pub struct Simulation {
+    rng: Rng,
+    now: u32,
+    resource: TemporalCluster,
+    roles: BTreeMap<String, SimRole>,
+    jobs: BTreeMap<String, (Job, u32)>,
+    others: BTreeMap<ObjectKey, Child>,
+    /// Server versions whose schema each store has had.
+    schemas: BTreeMap<String, Version>,
+    next_ip: u32,
+    careless: bool,
+}
+
+impl Simulation {
+    pub fn new(seed: u64) -> Self {
+        let store = |database: &str| json!({"sql": {"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": "db:5432"}});
+        let resource = serde_json::from_value(json!({
+            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u", "generation": 1},
+            "spec": {"version": "1.30.8", "numHistoryShards": SHARDS, "rollout": {"stepTimeout": "1m"},
+                "services": {"frontend": {"replicas": 2}, "history": {"replicas": 3}, "matching": {"replicas": 2}},
+                "persistence": {"defaultStore": store("a"), "visibilityStore": store("b")}},
+        }));
+        Self {
+            rng: Rng::with_seed(seed),
+            now: 1000,
+            resource: resource.unwrap(),
+            roles: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            others: BTreeMap::new(),
+            schemas: BTreeMap::new(),
+            next_ip: 0,
+            careless: false,
+        }
+    }
+
+    pub fn second(&self) -> u32 {
+        self.now - 1000
+    }
+
+    pub fn apply_all_at_once(&mut self) {
+        self.careless = true;
+    }
+
+    /// A second: users, faults, the operator, Kubernetes; then what must hold.
+    pub fn step(&mut self, faults: Faults) -> Result<(), String> {
+        self.now += 1;
+        if faults == Faults::Many {
+            self.user();
+            self.harm();
+        }
+        if self.careless && self.second() == 200 {
+            self.restart("at once");
+        }
+        if faults == Faults::None || self.rng.u8(0..3) > 0 {
+            self.operator(faults)?;
+        }
+        for role in self.roles.values_mut() {
+            role.step(self.now, &mut self.rng, &mut self.next_ip);
+        }
+        self.run_jobs();
+        self.check()
+    }
+
+    /// The manifest changes in the middle of whatever is under way.
+    fn user(&mut self) {
+        let spec = &mut self.resource.spec;
+        match self.rng.u16(0..600) {
+            0..=3 => self.restart(&format!("good {}", self.now)),
+            4..=5 => self.restart(&format!("bad {}", self.now)),
+            6 => spec.version = Some("1.31.2".into()),
+            7 => spec.version = Some("1.32.0".into()),
+            8 => set(&mut spec.rollout, json!({"stepTimeout": "1m", "onFailure": "Pause"})),
+            9 => set(&mut spec.rollout, json!({"stepTimeout": "30s"})),
+            10 => set(&mut spec.rollout, json!({"stepTimeout": "1m", "paused": true})),
+            11..=12 => {
+                let pods = self.rng.i32(1..5);
+                spec.services.as_mut().unwrap().history.as_mut().unwrap().replicas = Some(pods);
+            }
+            _ => return,
+        }
+        self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
+    }
+
+    fn restart(&mut self, value: &str) {
+        let notes = self.resource.metadata.annotations.get_or_insert_default();
+        notes.insert(annotations::RESTARTED_AT.to_owned(), value.to_owned());
+    }
+
+    pub fn want_something_good(&mut self) {
+        self.restart("good at last");
+        self.resource.spec.version = Some("1.32.0".into());
+        set(&mut self.resource.spec.rollout, json!({"stepTimeout": "1m"}));
+        self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
+    }
+
+    /// Pods die without warning.
+    fn harm(&mut self) {
+        for role in self.roles.values_mut() {
+            if self.rng.u8(0..150) == 0 && !role.pods.is_empty() {
+                let victim = self.rng.usize(0..role.pods.len());
+                role.pods.remove(victim);
+            }
+        }
+    }
+
+    /// A pass, which may end between two writes, or without its status.
+    fn operator(&mut self, faults: Faults) -> Result<(), String> {
+        let Ok(valid) = validate::cluster(&self.resource) else { return Ok(()) };
+        let old = self.resource.status.clone().unwrap_or_default();
+        let seen = self.observe(faults);
+        let now = Timestamp::from_second(self.now.into()).unwrap();
+        let plan = plan::cluster(&valid, self.resource.metadata.generation, &old, &seen, now).unwrap();
+        let cut = if faults == Faults::Many && self.rng.u8(0..10) == 0 {
+            self.rng.usize(0..plan.objects.len() + 2)
+        } else {
+            usize::MAX
+        };
+        let mut objects = plan.objects;
+        if self.careless && self.second() >= 200 {
+            objects =
+                temporal_operator::build::everything(&valid, &temporal_operator::build::SecretVersions::new()).unwrap();
+        }
+        let count = objects.len();
+        let before: Vec<String> = self.in_motion();
+        for object in objects.into_iter().take(cut) {
+            self.apply(object);
+        }
+        if cut < count {
+            return Ok(());
+        }
+        for key in plan.prune {
+            self.jobs.remove(&key.name);
+            self.others.remove(&key);
+            if let Some(role) =
+                key.name.strip_prefix("c-").filter(|_| key.kind == temporal_operator::build::Kind::Deployment)
+            {
+                return Err(format!("the {role} role was deleted; in motion: {before:?}"));
+            }
+        }
+        if cut > count {
+            self.resource.status = Some(plan.status);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, object: Object) {
+        let (key, hash) = (object.key(), object.sealed().unwrap().hash);
+        let config_hash = object.metadata().labels.as_ref().and_then(|l| l.get(labels::CONFIG_HASH).cloned());
+        self.others.insert(key.clone(), Child { key: key.clone(), config_hash, applied_hash: Some(hash) });
+        match object {
+            Object::Deployment(new) => match self.roles.get_mut(&key.name) {
+                Some(role) => drop(role.apply(*new)),
+                None => drop(self.roles.insert(key.name, SimRole::new(*new))),
+            },
+            Object::Job(job) => {
+                let ends = self.now + self.rng.u32(2..10);
+                self.jobs.entry(key.name).or_insert((*job, ends));
+            }
+            _ => {}
+        }
+    }
+
+    fn run_jobs(&mut self) {
+        let at = Time(Timestamp::from_second(self.now.into()).unwrap());
+        for (job, _) in self.jobs.values_mut().filter(|(j, ends)| j.status.is_none() && *ends <= self.now) {
+            let type_ = if self.rng.u8(0..4) == 0 { "Failed" } else { "Complete" };
+            job.status = Some(JobStatus {
+                conditions: Some(vec![JobCondition {
+                    type_: type_.into(),
+                    status: "True".into(),
+                    last_transition_time: Some(at.clone()),
+                    ..JobCondition::default()
+                }]),
+                ..JobStatus::default()
+            });
+            if type_ == "Complete" {
+                let store = job.metadata.labels.as_ref().unwrap()[labels::STORE].clone();
+                let target = &job.metadata.annotations.as_ref().unwrap()[annotations::SCHEMA_TARGET];
+                let target: Version = target.parse().unwrap();
+                let has = self.schemas.entry(store).or_insert_with(|| target.clone());
+                *has = target.max(has.clone());
+            }
+        }
+    }
+
+    fn observe(&mut self, faults: Faults) -> Observed {
+        let silent = faults == Faults::Many && self.rng.u8(0..20) == 0;
+        let serves = self.roles.get("c-frontend").is_some_and(|r| r.living().any(kube::SimPod::is_ready));
+        Observed {
+            cluster: "c".to_owned(),
+            children: self.others.values().cloned().collect(),
+            deployments: self.roles.values().map(|r| Arc::new(r.seen())).collect(),
+            jobs: self.jobs.values().map(|(j, _)| Arc::new(j.clone())).collect(),
+            pods: self.roles.values().flat_map(|r| r.seen_pods().collect::<Vec<_>>()).collect(),
+            revisions: self.roles.values().flat_map(|r| r.revisions.clone()).collect(),
+            temporal: match () {
+                () if !serves => TemporalView::NotAsked,
+                () if silent => TemporalView::Silent { why: "silence".into(), since: Timestamp::UNIX_EPOCH },
+                () => TemporalView::Seen(self.membership()),
+            },
+            ..Observed::default()
+        }
+    }
+
+    fn membership(&mut self) -> Membership {
+        let ring = |role: Role| {
+            let pods = self.roles.get(&format!("c-{role}")).map(|r| r.pods.iter().filter(|p| p.in_ring));
+            let members: BTreeSet<String> =
+                pods.into_iter().flatten().map(|p| format!("10.0.{}.{}:1", p.ip / 256, p.ip % 256)).collect();
+            (role.name().to_owned(), members)
+        };
+        let rings: BTreeMap<_, _> = Role::ALL.into_iter().filter(|r| !r.is_optional()).map(ring).collect();
+        let owned_shards = if rings["history"].is_empty() { 0 } else { SHARDS };
+        Membership { rings, shards: SHARDS, owned_shards, cluster_name: "c".into() }
+    }
+
+    fn in_motion(&self) -> Vec<String> {
+        self.roles.iter().filter(|(_, r)| r.is_in_motion()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What must hold at every moment.
+    fn check(&self) -> Result<(), String> {
+        let moving = self.in_motion();
+        if moving.len() > 1 {
+            return Err(format!("two roles in motion: {moving:?}"));
+        }
+        let versions: BTreeSet<Version> =
+            self.roles.values().flat_map(|r| &r.pods).map(|p| p.version.parse().unwrap()).collect();
+        let (Some(oldest), Some(newest)) = (versions.first(), versions.last()) else { return Ok(()) };
+        if newest.minor > oldest.minor + 1 {
+            return Err(format!("servers {oldest} and {newest} side by side"));
+        }
+        for store in ["default", "visibility"] {
+            let schema = self.schemas.get(store).ok_or_else(|| format!("servers without a schema of {store}"))?;
+            if newest > schema {
+                return Err(format!("a server {newest} on the {store} schema of {schema}"));
+            }
+            if oldest.minor + 1 < schema.minor {
+                return Err(format!("a server {oldest} on the {store} schema of {schema}"));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn is_settled(&self) -> bool {
+        let status = self.resource.status.clone().unwrap_or_default();
+        status.phase == Some(Phase::Ready)
+            && status.observed_generation == self.resource.metadata.generation
+            && status.version.as_deref() == Some("1.32.0")
+            && self
+                .roles
+                .values()
+                .all(|r| r.version() == "1.32.0" && r.living().all(|p| p.is_ready() && p.template == r.template()))
+    }
+
+    /// The state in some lines.
+    pub fn picture(&self) -> String {
+        let status: TemporalClusterStatus = self.resource.status.clone().unwrap_or_default();
+        let mut lines = vec![format!(
+            "{} wants {:?}: {}",
+            self.second(),
+            self.resource.spec.version,
+            status.message.unwrap_or_default()
+        )];
+        for (name, role) in &self.roles {
+            let pods: Vec<String> = role
+                .pods
+                .iter()
+                .map(|p| {
+                    let state = if p.leaving_since.is_some() {
+                        "leaving"
+                    } else if p.is_ready() {
+                        "ready"
+                    } else {
+                        "starting"
+                    };
+                    format!("{}@{} {state}{}", &p.template[..4], p.version, if p.in_ring { "" } else { " outside" })
+                })
+                .collect();
+            lines.push(format!("  {name} to {}@{}: {}", &role.template()[..4], role.version(), pods.join(", ")));
+        }
+        lines.join("\n")
+    }
+}
+
+fn set<T: serde::de::DeserializeOwned>(field: &mut Option<T>, value: Value) {
+    *field = Some(serde_json::from_value(value).unwrap());
+}
