@@ -215,14 +215,15 @@ impl Observer {
         view
     }
 
-    /// Rings and shards, and the proof that requests pass.
+    /// The proof that requests pass, rings and shards. The proof comes first: rings and shards are asked through the
+    /// database as well, and only the canary tells which part is away.
     async fn membership(&self, cluster: &ValidCluster) -> Result<Membership, TemporalError> {
         let port = u16::try_from(cluster.role(Role::Frontend).grpc_port).unwrap_or(7233);
         let target = Target::frontend(&cluster.namespace, &cluster.name, port);
+        self.temporal.canary(&target).await?;
         let view = self.temporal.describe_cluster(&target).await?;
         let history: BTreeSet<_> = view.members(Role::History).collect();
         let shards = self.temporal.shards(&target, &history).await?;
-        self.temporal.canary(&target).await?;
         let unheld = shards.unheld(view.history_shard_count).len();
         let rings = view
             .rings

@@ -68,6 +68,27 @@ async fn an_object_of_somebody_else_is_named_and_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absent_database_is_named_once_and_its_return_is_noticed() {
+    let world = World::new();
+    let _operator = world.operator();
+    world.api.put(&manifest());
+    world.settled().await;
+    world.api.clear_audit();
+    world.temporal.fail("DescribeNamespace (database)", "nothing within 3s");
+    let words = "The frontend answers the operator, but the database does not answer the frontend: ";
+    tokio::time::timeout(Duration::from_secs(15), world.says(words)).await.expect("it is told with the next look");
+    let unreachable = Some(("True".to_owned(), "TemporalUnreachable".to_owned()));
+    assert_eq!(reason(&world, CLUSTER, conditions::READY), unreachable, "the pods that run may serve on");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.writes().len(), 1, "told once, and nothing else is touched: {:?}", world.writes());
+
+    world.temporal.heal();
+    let healed = tokio::time::Instant::now();
+    until(&world, CLUSTER, conditions::READY, "True", "ClusterReady").await;
+    assert!(healed.elapsed() < Duration::from_secs(15), "{:?}", healed.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_a_namespace_that_is_being_deleted_hardly_anything_is_tried() {
     let world = World::new();
     world.api.put::<Namespace>(&from(json!({"metadata": {"name": NAMESPACE, "finalizers": ["example.com/hold"]}})));

@@ -278,14 +278,21 @@ fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Ver
     }
 }
 
-/// What is away: the part that the failed call was to prove, which its name has in brackets, else the frontend.
+/// What is away: the part that the failed call was to prove, which its name has in brackets, else the frontend, or the
+/// DNS that leads to it.
 fn silence(why: &str) -> String {
     let parts =
         [("(database)", "the database"), ("(history)", "the history role"), ("(matching)", "the matching role")];
-    match parts.iter().find(|(mark, _)| why.contains(mark)) {
-        Some((_, part)) => format!("A check of {part} through the frontend fails: {}.", with_remedy(why)),
-        None => format!("The frontend does not answer the operator: {}.", with_remedy(why)),
-    }
+    let part = parts.iter().find(|(mark, _)| why.contains(mark)).map(|(_, part)| part);
+    let away = match part {
+        Some(part) if why.starts_with("Temporal does not answer") => {
+            format!("The frontend answers the operator, but {part} does not answer the frontend")
+        }
+        Some(part) => format!("A check of {part} through the frontend fails"),
+        None if why.contains("cannot be looked up") => "DNS does not lead the operator to the frontend".to_owned(),
+        None => "The frontend does not answer the operator".to_owned(),
+    };
+    format!("{away}: {}.", with_remedy(why))
 }
 
 fn disagreement(cluster: &ValidCluster, rollout: &Rollout, temporal: &Membership, seen: &Observed) -> Option<Verdict> {

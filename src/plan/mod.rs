@@ -73,7 +73,7 @@ pub fn cluster(
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
-        wake: wake(&health, &schema, now),
+        wake: wake(&health, &schema, silence(&rollout, seen, now), now),
         status: status::report(valid, generation, old, &schema, &rollout, &health, now),
         objects,
     })
@@ -119,16 +119,31 @@ fn prune(
     gone
 }
 
-/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s. Between tries of a Job: when the next is due, and every 5 s,
-/// since a corrected Secret is not heard of but looked for.
-fn wake(health: &Health, schema: &SchemaPlan, now: Timestamp) -> Duration {
+/// Time between two looks at a cluster that is settled.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Time between two looks at a cluster that is at work.
+const AT_WORK: Duration = Duration::from_secs(2);
+
+/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s; the longer Temporal is silent, the less often.
+/// Between tries of a Job: when the next is due, and every 5 s, since a corrected Secret is not heard of but looked for.
+fn wake(health: &Health, schema: &SchemaPlan, silence: Duration, now: Timestamp) -> Duration {
     match schema.retry_at {
-        _ if health.stalled => Duration::from_secs(10),
+        _ if health.stalled => SETTLED,
         Some(at) => Duration::try_from(at.duration_since(now))
             .unwrap_or_default()
             .clamp(Duration::from_millis(200), Duration::from_secs(5)),
-        None if health.ready && !health.reconciling => Duration::from_secs(10),
-        None => Duration::from_secs(2),
+        None if health.ready && !health.reconciling => SETTLED,
+        None => (silence / 4).clamp(AT_WORK, SETTLED),
+    }
+}
+
+/// How long Temporal has been silent although every role runs: nothing but its answer is waited for.
+fn silence(rollout: &Rollout, seen: &Observed, now: Timestamp) -> Duration {
+    match &seen.temporal {
+        TemporalView::Silent { since, .. } if rollout.is_complete() => {
+            Duration::try_from(now.duration_since(*since)).unwrap_or_default()
+        }
+        _ => Duration::ZERO,
     }
 }
 

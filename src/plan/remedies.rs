@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 32] = [
+const TABLE: [(&[&str], &str); 34] = [
     (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
@@ -24,6 +24,11 @@ const TABLE: [(&[&str], &str); 32] = [
     (&["remaining connection slots"], CONNECTIONS),
     (&["too many connections"], CONNECTIONS),
     (&["no usable database connection found"], NO_CONNECTION),
+    (&["(database)", "nothing within"], NO_ANSWER),
+    (
+        &["cannot be looked up"],
+        "see that the DNS of the Kubernetes cluster runs and that the operator's pod reaches it",
+    ),
     (&["the database system is"], "wait until the database is up; it is tried again by itself"),
     (
         &["permission denied to create database"],
@@ -56,6 +61,7 @@ const TABLE: [(&[&str], &str); 32] = [
 /// The server says why at the top of its log, of which Kubernetes keeps only the end.
 const NO_CONNECTION: &str = "the database does not answer or refuses this user: see that it runs, and correct address, user \
      and password; the top of the container's log says which";
+const NO_ANSWER: &str = "see that the database runs, and that pods of this namespace reach it";
 const CONNECTIONS: &str = "raise the database's max_connections, or lower maxConns";
 const FULL: &str = "make room on the database's disk";
 const UNREACHABLE: &str =
@@ -116,6 +122,8 @@ mod tests {
         "ResourceQuota"
     )]
     #[case("Cluster info initial versions have duplicates", "cluster_metadata_info")]
+    #[case("Temporal does not answer DescribeNamespace (database): nothing within 3s", "see that the database runs")]
+    #[case("the name c-frontend.ns.svc:7233 cannot be looked up: x", "see that the DNS of the Kubernetes cluster runs")]
     fn known_words_have_a_remedy(#[case] words: &str, #[case] help: &str) {
         let said = remedy(words).unwrap_or_default();
         assert!(said.contains(help), "{words}: {said}");

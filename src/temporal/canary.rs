@@ -7,7 +7,7 @@ use super::proto::common::WorkflowExecution;
 use super::proto::taskqueue::TaskQueue;
 use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
 use super::proto::workflow::{
-    DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetClusterInfoRequest,
+    DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
 use super::{GrpcTemporal, Target, TemporalError};
 
@@ -31,9 +31,11 @@ impl GrpcTemporal {
         self.matching_answers(target).await
     }
 
+    /// Answered from memory, so that a frontend that waits for its database is not taken for a silent one (server 1.30
+    /// to 1.32 `service/frontend/workflow_handler.go`).
     async fn frontend_answers(&self, target: &Target) -> Result<(), TemporalError> {
-        let answer = self.call(target, "GetClusterInfo (frontend)", |channel| async move {
-            workflow(channel).get_cluster_info(self.request(GetClusterInfoRequest {})).await
+        let answer = self.call(target, "GetSystemInfo (frontend)", |channel| async move {
+            workflow(channel).get_system_info(self.request(GetSystemInfoRequest {})).await
         });
         answer.await.map(drop)
     }

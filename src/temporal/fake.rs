@@ -91,7 +91,7 @@ impl Temporal for FakeTemporal {
     fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
         let mut state = self.lock();
         state.calls.push(Call::Canary(target.clone()));
-        answer("GetClusterInfo (frontend)", state.canaries.get(target))
+        answer("GetSystemInfo (frontend)", state.canaries.get(target))
     }
 
     fn forget(&self, cluster: &ClusterRef) {

@@ -56,9 +56,13 @@ impl GrpcTemporal {
     {
         let until = Instant::now() + self.deadline;
         let first = self.once(target, call, until, &ask).await;
-        match first {
-            Err(TemporalError::Unreachable { .. }) if !is_over(until) => self.once(target, call, until, &ask).await,
-            other => other,
+        if !matches!(first, Err(TemporalError::Unreachable { .. })) || is_over(until) {
+            return first;
+        }
+        match self.once(target, call, until, &ask).await {
+            // that the time is over says less than what went wrong first
+            Err(TemporalError::Unreachable { .. }) if is_over(until) => first,
+            second => second,
         }
     }
 

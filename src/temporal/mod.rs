@@ -46,8 +46,8 @@ pub trait Temporal: Send + Sync {
         hosts: &'a BTreeSet<SocketAddr>,
     ) -> BoxFuture<'a, Result<ShardView, TemporalError>>;
 
-    /// Proves with reads alone that requests pass: frontend to database, frontend to history to database, frontend to
-    /// matching. The error names the first leg that is broken.
+    /// Proves with reads alone that requests pass: the frontend by itself, frontend to database, frontend to history to
+    /// database, frontend to matching. The error names the first leg that is broken.
     fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
 
     /// Closes all connections to a cluster that is gone.

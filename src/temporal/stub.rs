@@ -26,7 +26,7 @@ struct Stub {
     unavailable: Arc<AtomicU32>,
     /// Fails the calls of this name so.
     failing: Option<(&'static str, Code, Vec<u8>)>,
-    /// Never answers the calls of this name.
+    /// Never answers the later calls of this name.
     hanging: Option<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
 }
@@ -46,12 +46,12 @@ impl Stub {
         assert_eq!(request.metadata().get("caller-type").unwrap(), "operator");
         assert!(request.metadata().contains_key("grpc-timeout"));
         self.calls.lock().unwrap().push(call.to_owned());
-        if self.hanging == Some(call) {
-            std::future::pending::<()>().await;
-        }
         let left = self.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok() {
             return Err(Status::unavailable("Frontend is not healthy yet"));
+        }
+        if self.hanging == Some(call) {
+            std::future::pending::<()>().await;
         }
         match &self.failing {
             Some((name, code, details)) if *name == call => {
@@ -98,12 +98,12 @@ impl AdminService for Stub {
 
 #[tonic::async_trait]
 impl WorkflowService for Stub {
-    async fn get_cluster_info(
+    async fn get_system_info(
         &self,
-        request: Request<workflow::GetClusterInfoRequest>,
-    ) -> Result<Response<workflow::GetClusterInfoResponse>, Status> {
-        self.enter("GetClusterInfo", &request).await?;
-        Ok(Response::new(workflow::GetClusterInfoResponse {}))
+        request: Request<workflow::GetSystemInfoRequest>,
+    ) -> Result<Response<workflow::GetSystemInfoResponse>, Status> {
+        self.enter("GetSystemInfo", &request).await?;
+        Ok(Response::new(workflow::GetSystemInfoResponse {}))
     }
 
     async fn describe_namespace(
@@ -191,6 +191,14 @@ async fn a_call_ends_with_its_deadline() {
 }
 
 #[tokio::test]
+async fn what_was_said_first_is_told_when_the_second_try_is_not_answered() {
+    let stub = Stub { unavailable: Arc::new(AtomicU32::new(1)), hanging: Some("DescribeCluster"), ..Stub::default() };
+    let error = speaker().with_deadline(SHORT).describe_cluster(&stub.serve().await).await.unwrap_err();
+    assert_eq!(error.to_string(), "Temporal does not answer DescribeCluster: Frontend is not healthy yet");
+    assert_eq!(stub.calls().len(), 2);
+}
+
+#[tokio::test]
 async fn refusals_are_final() {
     let stub = Stub { failing: Some(("DescribeCluster", Code::PermissionDenied, Vec::new())), ..Stub::default() };
     let error = speaker().describe_cluster(&stub.serve().await).await.unwrap_err();
@@ -203,7 +211,7 @@ async fn nobody_listens() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = speaker().canary(&target(free)).await.unwrap_err();
     assert!(
-        error.to_string().starts_with("Temporal does not answer GetClusterInfo (frontend): Connection refused"),
+        error.to_string().starts_with("Temporal does not answer GetSystemInfo (frontend): Connection refused"),
         "{error}"
     );
 }
@@ -225,7 +233,7 @@ async fn the_canary_asks_leg_by_leg() {
     let stub = Stub::default();
     let target = stub.serve().await;
     speaker().canary(&target).await.unwrap();
-    let legs = ["GetClusterInfo", "DescribeNamespace", "DescribeWorkflowExecution", "DescribeTaskQueue"];
+    let legs = ["GetSystemInfo", "DescribeNamespace", "DescribeWorkflowExecution", "DescribeTaskQueue"];
     assert_eq!(stub.calls(), legs);
     for (at, leg) in legs.into_iter().enumerate() {
         let stub = Stub { failing: Some((leg, Code::Internal, Vec::new())), ..Stub::default() };
@@ -234,6 +242,14 @@ async fn the_canary_asks_leg_by_leg() {
         assert!(error.to_string().ends_with(&format!(") with INTERNAL: {leg} failed")), "{error}");
         assert_eq!(stub.calls().len(), at + 1);
     }
+}
+
+#[tokio::test]
+async fn a_frontend_whose_database_is_away_is_not_silent_itself() {
+    let stub = Stub { hanging: Some("DescribeNamespace"), ..Stub::default() };
+    let error = speaker().with_deadline(SHORT).canary(&stub.serve().await).await.unwrap_err();
+    let words = "Temporal does not answer DescribeNamespace (database): nothing within ";
+    assert!(error.to_string().starts_with(words), "{error}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
@@ -29,12 +29,29 @@ pub const NAMESPACE: &str = "ns";
 pub const CLUSTER: &str = "c";
 
 /// A Temporal whose rings hold the pods that run, each ring member owning its share of the shards.
-struct SimTemporal(FakeApi);
+pub struct SimTemporal {
+    api: FakeApi,
+    /// What the canary meets; then rings and shards have no answer either, for they are asked through the same parts.
+    fault: Mutex<Option<TemporalError>>,
+}
 
 impl SimTemporal {
+    pub fn fail(&self, call: &'static str, reason: &str) {
+        *self.fault.lock().unwrap() = Some(TemporalError::Unreachable { call, reason: reason.to_owned() });
+    }
+
+    pub fn heal(&self) {
+        *self.fault.lock().unwrap() = None;
+    }
+
+    fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
+        let unanswered = || TemporalError::Unreachable { call, reason: "nothing within 3s".to_owned() };
+        self.fault.lock().unwrap().as_ref().map_or(Ok(()), |_| Err(unanswered()))
+    }
+
     fn members(&self, role: Role) -> BTreeSet<SocketAddr> {
         let of_role = |pod: &Pod| pod.labels().get("app.kubernetes.io/component").is_some_and(|c| c == role.name());
-        let pods = self.0.list::<Pod>(Some(NAMESPACE));
+        let pods = self.api.list::<Pod>(Some(NAMESPACE));
         let ips = pods
             .iter()
             .filter(|p| of_role(p))
@@ -46,13 +63,13 @@ impl SimTemporal {
 impl Temporal for SimTemporal {
     fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>> {
         let rings = Role::ALL.into_iter().map(|r| (r, self.members(r))).filter(|(_, m)| !m.is_empty()).collect();
-        ready(Ok(ClusterView {
+        let view = ClusterView {
             cluster_name: target.cluster.name.clone(),
             history_shard_count: 64,
             rings,
             ..ClusterView::default()
-        }))
-        .boxed()
+        };
+        ready(self.silent("DescribeCluster").map(|()| view)).boxed()
     }
 
     fn shards<'a>(
@@ -65,7 +82,7 @@ impl Temporal for SimTemporal {
     }
 
     fn canary<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        ready(Ok(())).boxed()
+        ready(self.fault.lock().unwrap().clone().map_or(Ok(()), Err)).boxed()
     }
 
     fn forget(&self, _: &ClusterRef) {}
@@ -75,6 +92,7 @@ impl Temporal for SimTemporal {
 pub struct World {
     pub api: FakeApi,
     pub sim: ClusterSim,
+    pub temporal: Arc<SimTemporal>,
 }
 
 impl World {
@@ -91,7 +109,8 @@ impl World {
             ..Secret::default()
         });
         let sim = ClusterSim::start(&api);
-        Self { api, sim }
+        let temporal = Arc::new(SimTemporal { api: api.clone(), fault: Mutex::default() });
+        Self { api, sim, temporal }
     }
 
     /// A new operator process.
@@ -103,7 +122,7 @@ impl World {
     pub fn operator_of(&self, namespaces: &[&str]) -> Operator {
         let namespaces = namespaces.iter().map(|n| (*n).to_owned()).collect();
         let settings = Settings { namespaces, concurrency: 4, instance: "test".to_owned() };
-        let temporal = Arc::new(SimTemporal(self.api.clone()));
+        let temporal = self.temporal.clone();
         let client = self.api.client(OPERATOR);
         let run =
             controller::run(client, temporal, Leadership::always(), Metrics::new(), settings, std::future::pending());
