@@ -16,6 +16,9 @@ pub const SERVICES_READY: &str = "ServicesReady";
 /// Temporal: every ring holds the pods that should be in it and all shards are owned.
 pub const MEMBERSHIP_HEALTHY: &str = "MembershipHealthy";
 
+/// Temporal: the visibility store has its schema and workflows can be listed. Without it they run all the same.
+pub const VISIBILITY_READY: &str = "VisibilityReady";
+
 /// The three values of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

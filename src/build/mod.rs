@@ -3,6 +3,7 @@
 mod admintools;
 mod companion;
 pub mod config;
+mod elasticsearch;
 mod ingress;
 pub mod job;
 mod metadata;

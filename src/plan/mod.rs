@@ -9,6 +9,7 @@ pub mod remedies;
 pub mod rollout;
 pub mod schema;
 mod status;
+mod visibility;
 mod words;
 
 pub use status::{Obstacle, obstructed, refused};
@@ -62,7 +63,8 @@ pub fn cluster(
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
-    let notes = leave_out_unserved(&mut objects, seen);
+    let mut notes = leave_out_unserved(&mut objects, seen);
+    notes.extend(visibility::failure(valid, seen));
 
     let unsent = objects.iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
     let taken = seen.taken.as_ref();

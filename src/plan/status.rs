@@ -47,6 +47,8 @@ pub(super) fn report(
     }
     set(conditions::SERVICES_READY, health.services.truth, health.services.reason, &health.services.message);
     set(conditions::MEMBERSHIP_HEALTHY, health.membership.truth, health.membership.reason, &health.membership.message);
+    let visibility = &health.visibility;
+    set(conditions::VISIBILITY_READY, visibility.truth, visibility.reason, &visibility.message);
     TemporalClusterStatus {
         observed_generation: generation,
         phase: Some(health.phase),

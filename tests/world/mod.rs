@@ -68,6 +68,10 @@ impl Temporal for SimTemporal {
         ready(Ok(())).boxed()
     }
 
+    fn visibility<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        ready(Ok(())).boxed()
+    }
+
     fn forget(&self, _: &ClusterRef) {}
 }
 

@@ -59,7 +59,7 @@ fn container_in(name: &str, state: Value) -> Value {
 #[case::host(
     "create-database",
     "t\tERROR\tx\t{\"error\": \"dial tcp: lookup db: no such host\"}",
-    "no such host (correct the host in connectAddr"
+    "no such host (correct the host in connectAddr or url"
 )]
 #[case::owner(
     "check-owner",
