@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 42] = [
+const TABLE: [(&[&str], &str); 44] = [
     (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
@@ -18,7 +18,9 @@ const TABLE: [(&[&str], &str); 42] = [
     (&["Error 502"], NO_SEARCH),
     (&["Error 503"], NO_SEARCH),
     (&["cannot be changed from type"], OTHER_TYPE),
-    (&["different type"], OTHER_TYPE),
+    (&["merge a non object mapping"], OTHER_TYPE),
+    (&["merge an object mapping"], OTHER_TYPE),
+    (&["index", "does not exist"], "create the index, or let the operator do it: skipCreate: false"),
     (&["no pg_hba.conf entry"], "let the database's pg_hba.conf admit this user from the pods' addresses"),
     (&["role", "does not exist"], "create that user in the database, or correct the user in the manifest"),
     (&["database", "does not exist"], "create the database, or let the operator do it: skipCreate: false"),
@@ -113,6 +115,11 @@ mod tests {
         "elastic: Error 400 (Bad Request): mapper [ExecutionTime] cannot be changed from type [keyword] to [date_nanos] [type=illegal_argument_exception]",
         "name another index"
     )]
+    #[case(
+        "elastic: Error 400 (Bad Request): can't merge a non object mapping [WorkflowId] with an object mapping [type=illegal_argument_exception]",
+        "name another index"
+    )]
+    #[case("index temporal_visibility_v1 does not exist", "create the index")]
     #[case("no available connection: no Elasticsearch node available", "correct elasticsearch.url")]
     #[case("http: server gave HTTP response to HTTPS client", "write http://")]
     #[case("pq: sorry, too many clients already", "raise the database's max_connections")]

@@ -125,14 +125,24 @@ async fn wrong_password(scene: &Scene, cluster: &Cluster) -> String {
     format!("a password that turns wrong told after {told}: {said:?}, well {back} after the correction")
 }
 
-/// Another cluster on an index of its own, without TLS and password, goes from 1.30 to 1.31.
+/// Another cluster, without TLS and password, gets an index that does not fit, then one of its own, and goes from 1.30
+/// to 1.31.
 async fn upgraded(scene: &Scene) -> String {
     const INDEX: &str = "temporal_visibility_v1_plain";
+    const SPOILT: &str = "temporal_visibility_v1_spoilt";
     Bed::get().server_images("1.30.8");
-    let store = json!({"elasticsearch": {"url": "http://search:9200", "indices": {"visibility": INDEX}}});
-    let mut spec = searched("1.30.8", store);
+    let store = |index: &str| json!({"elasticsearch": {"url": "http://search:9200", "indices": {"visibility": index}}});
+    scene.spoilt_index(SPOILT);
+    let mut spec = searched("1.30.8", store(SPOILT));
     spec["persistence"]["defaultStore"]["sql"]["databaseName"] = json!("plain");
-    let (cluster, made) = scene.create("plain", &spec).await;
+    let cluster = scene.cluster("plain");
+    cluster.apply(&spec).await;
+    let refused = says(&cluster, "cannot be changed from type").await;
+    let began = Instant::now();
+    spec["persistence"]["visibilityStore"] = store(INDEX);
+    cluster.apply(&spec).await;
+    cluster.settled().await;
+    let made = since(began);
     cluster.workflow("old").await;
     cluster.lists("old").await;
     let fields = || scene.search(&format!("/{INDEX}/_mapping"))[INDEX]["mappings"]["properties"].clone();
@@ -147,5 +157,5 @@ async fn upgraded(scene: &Scene) -> String {
     cluster.workflow("new").await;
     cluster.lists("new").await;
     cluster.lists("old").await;
-    format!("a plain one made in {made:.1} s, 1.30.8 to {VERSION} in {upgraded}")
+    format!("a plain one: {refused:?}; on a new index ready in {made}, 1.30.8 to {VERSION} in {upgraded}")
 }

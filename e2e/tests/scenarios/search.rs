@@ -104,6 +104,17 @@ impl Scene {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
+    /// Makes an index whose field `ExecutionTime` has a type that is not Temporal's.
+    pub fn spoilt_index(&self, name: &str) {
+        let file = std::env::temp_dir().join(format!("{}-index.json", self.namespace));
+        let fields = json!({"ExecutionTime": {"type": "keyword"}});
+        std::fs::write(&file, json!({"mappings": {"properties": fields}}).to_string()).unwrap();
+        let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy/{name}", self.namespace);
+        let made = Bed::get().kubectl(&self.namespace, &["replace", "--raw", &url, "-f", &file.display().to_string()]);
+        std::fs::remove_file(&file).unwrap();
+        made.unwrap();
+    }
+
     fn in_opensearch(&self, command: &str) -> Result<String, String> {
         let args = ["exec", "deployment/search", "-c", "opensearch", "--", "sh", "-c", command];
         Bed::get().kubectl(&self.namespace, &args)
