@@ -30,7 +30,7 @@ test: check ## Everything, the scenarios in their short form
 	cargo test -q --workspace --test crash --test faults --test fake_api_test --test rollout_simulation
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
 	@$(TESTBED) build browser helm
-	@$(TESTBED) images demo
+	@$(TESTBED) images demo opensearch
 	@$(MAKE) --no-print-directory scenarios MODE=short
 
 e2e: ## Some scenarios, on the testbed that is up: SCENARIO=part of their names
@@ -39,7 +39,7 @@ e2e: ## Some scenarios, on the testbed that is up: SCENARIO=part of their names
 e2e-full: ## All scenarios in their long form
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
 	@$(TESTBED) build browser helm
-	@$(TESTBED) images demo
+	@$(TESTBED) images demo opensearch
 	@$(MAKE) --no-print-directory scenarios MODE=full
 
 THREADS = 4

@@ -224,6 +224,7 @@ impl Observer {
         let view = self.temporal.describe_cluster(&target).await?;
         let history: BTreeSet<_> = view.members(Role::History).collect();
         let shards = self.temporal.shards(&target, &history).await?;
+        let visibility_failure = self.temporal.visibility(&target).await.err().map(|error| error.to_string());
         let unheld = shards.unheld(view.history_shard_count).len();
         let rings = view
             .rings
@@ -234,6 +235,7 @@ impl Observer {
             shards: view.history_shard_count,
             owned_shards: view.history_shard_count.saturating_sub(u32::try_from(unheld).unwrap_or(u32::MAX)),
             cluster_name: view.cluster_name,
+            visibility_failure,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Step 5: tells the user, by status and by events; only when there is something new to tell.
 
-use crate::api::conditions::{self, READY, STALLED};
+use crate::api::conditions::{self, READY, STALLED, VISIBILITY_READY};
 use crate::api::labels::MANAGED_BY_VALUE;
 use crate::api::{TemporalCluster, TemporalClusterStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -64,7 +64,7 @@ fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
     let (condition, warns) = match (turned(STALLED), turned(READY)) {
         (Some(stalled), _) if stalled.status == "True" => (stalled, true),
         (_, Some(ready)) => (ready, is_trouble(&ready.reason)),
-        _ => return None,
+        _ => (turned(VISIBILITY_READY).filter(|c| is_trouble(&c.reason))?, true),
     };
     Some(Event {
         type_: if warns { EventType::Warning } else { EventType::Normal },
@@ -87,6 +87,7 @@ fn is_trouble(reason: &str) -> bool {
         "TemporalUnreachable",
         "ShardCountDiffers",
         "DatabaseTaken",
+        "VisibilityUnavailable",
         "ApplyFailed",
         "OperatorFailed",
     ]

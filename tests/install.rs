@@ -57,8 +57,17 @@ fn the_pod_of_the_operator_is_restricted() {
 
 /// A pod without the containers that the manifest brings; what those may do is their author's choice.
 fn only_ours(pod: &Value) -> Value {
-    const OURS: [&str; 7] =
-        ["service", "ui", "admintools", "create-database", "check-owner", "setup-schema", "schema-script-runner"];
+    const OURS: [&str; 9] = [
+        "service",
+        "ui",
+        "admintools",
+        "create-database",
+        "check-owner",
+        "setup-schema",
+        "put-template",
+        "create-index",
+        "schema-script-runner",
+    ];
     let mut pod = pod.clone();
     for list in ["initContainers", "containers"] {
         if let Some(all) = pod[list].as_array_mut() {

@@ -13,6 +13,7 @@ mod scenarios {
     pub mod film;
     pub mod operator;
     pub mod postgres;
+    pub mod search;
     pub mod temporal;
     pub mod wait;
 
@@ -27,6 +28,7 @@ mod scenarios {
     mod leader;
     mod neighbours;
     mod observed;
+    mod opensearch;
     mod outage;
     mod rendered;
     mod rights;

@@ -44,7 +44,7 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.mTLS) || ((!has(self.mTLS.internode) || !has(self.mTLS.internode.enabled) || !self.mTLS.internode.enabled) && (!has(self.mTLS.frontend) || !has(self.mTLS.frontend.enabled) || !self.mTLS.frontend.enabled) && (!has(self.mTLS.provider) || self.mTLS.provider == 'cert-manager'))", "spec.mTLS: not supported yet; remove it or set internode.enabled and frontend.enabled to false"))]
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
-#[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'check-owner', 'setup-schema', 'schema-script-runner']))", "spec.jobInitContainers: create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers; choose another name"))]
+#[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'check-owner', 'setup-schema', 'put-template', 'create-index', 'schema-script-runner']))", "spec.jobInitContainers: create-database, check-owner, setup-schema, put-template, create-index and schema-script-runner are the Job's own containers; choose another name"))]
 #[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
 pub struct TemporalClusterSpec {
     /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.

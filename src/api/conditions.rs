@@ -18,6 +18,9 @@ pub const MEMBERSHIP_HEALTHY: &str = "MembershipHealthy";
 /// Server pods are being replaced, one role after the other.
 pub const ROLLOUT_PROGRESSING: &str = "RolloutProgressing";
 
+/// Temporal: the visibility store has its schema and workflows can be listed. Without it they run all the same.
+pub const VISIBILITY_READY: &str = "VisibilityReady";
+
 /// The three values of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -12,10 +12,15 @@ pub const CREATE_STEP: &str = "create-database";
 pub const CHECK_STEP: &str = "check-owner";
 /// Name of the container that sets the schema up.
 pub const SETUP_STEP: &str = "setup-schema";
+/// Name of the container that gives Elasticsearch the template of indices.
+pub const TEMPLATE_STEP: &str = "put-template";
+/// Name of the container that creates the index in Elasticsearch.
+pub const INDEX_STEP: &str = "create-index";
 /// Name of the container that updates the schema; the Go operator's, which users' patches rely on.
 pub const UPDATE_STEP: &str = "schema-script-runner";
-/// Every step of a schema Job, in order. The rule on `spec.jobInitContainers` names them too.
-pub const STEPS: [&str; 4] = [CREATE_STEP, CHECK_STEP, SETUP_STEP, UPDATE_STEP];
+/// Every step of a schema Job: a SQL store's in order, Elasticsearch's in order, the update of both. The rule on
+/// `spec.jobInitContainers` names them too.
+pub const STEPS: [&str; 6] = [CREATE_STEP, CHECK_STEP, SETUP_STEP, TEMPLATE_STEP, INDEX_STEP, UPDATE_STEP];
 
 /// Scheduling of the schema Jobs' pods; the fields of a pod's `spec` of the same names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@
 pub mod admintools;
 pub mod cluster;
 pub mod conditions;
+pub mod elasticsearch;
 pub mod ingress;
 pub mod jobs;
 pub mod observability;

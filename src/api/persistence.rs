@@ -1,5 +1,6 @@
 //! `spec.persistence`: where the cluster keeps its data.
 
+use super::elasticsearch::ElasticsearchSpec;
 use super::store_tls::{StoreMigrationSpec, StoreTlsSpec};
 use super::unsupported::any_object;
 use kube::KubeSchema;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
     "!has(self.defaultStore.sql) || !has(self.visibilityStore.sql) || !has(self.defaultStore.sql.gcpServiceAccount) || !has(self.visibilityStore.sql.gcpServiceAccount) || self.defaultStore.sql.gcpServiceAccount == self.visibilityStore.sql.gcpServiceAccount",
     "persistence.visibilityStore.sql.gcpServiceAccount: must be the default store's, since a pod has one service account; grant one Google service account access to both"
 ))]
+#[x_kube(validation = ("!has(self.defaultStore.elasticsearch)", "persistence.defaultStore.elasticsearch: Elasticsearch can hold visibility only; use sql with pluginName postgres12 here"))]
 #[x_kube(validation = ("!has(self.secondaryVisibilityStore)", "persistence.secondaryVisibilityStore: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.advancedVisibilityStore)", "persistence.advancedVisibilityStore: servers from 1.24 on have none; remove it and use visibilityStore"))]
 pub struct PersistenceSpec {
@@ -44,10 +46,18 @@ pub struct PersistenceSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("!has(self.cassandra)", "cassandra: not supported yet; use sql with pluginName postgres12"))]
-#[x_kube(validation = ("!has(self.elasticsearch)", "elasticsearch: not supported yet; use sql with pluginName postgres12"))]
+#[x_kube(validation = ("!has(self.sql) || !has(self.elasticsearch)", "elasticsearch: a store is one database, either sql or elasticsearch; remove one of them"))]
 #[x_kube(validation = (
     "has(self.sql) || has(self.cassandra) || has(self.elasticsearch)",
     "sql: required; describe the store's PostgreSQL database"
+))]
+#[x_kube(validation = (
+    "!has(self.elasticsearch) || (has(self.elasticsearch.username) && self.elasticsearch.username != '') == has(self.passwordSecretRef)",
+    "passwordSecretRef: elasticsearch.username and passwordSecretRef go together; give both or neither"
+))]
+#[x_kube(validation = (
+    "!has(self.elasticsearch) || !has(self.tls) || !self.tls.enabled || self.elasticsearch.url.startsWith('https://')",
+    "elasticsearch.url: must be https with tls.enabled, since the server would connect without encryption otherwise; write https://, or remove tls"
 ))]
 #[x_kube(validation = (
     "!has(self.tls) || !self.tls.enabled || !has(self.tls.serverName) || !has(self.sql) || self.sql.connectAddr.startsWith(self.tls.serverName + ':') || self.sql.connectAddr.startsWith('[' + self.tls.serverName + ']:')",
@@ -66,16 +76,16 @@ pub struct DatastoreSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_-]*$"))]
     pub name: Option<String>,
-    /// The Secret that holds the database user's password. Absent: no password.
+    /// The Secret that holds the user's password. Absent: no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_secret_ref: Option<SecretKeyReference>,
-    /// The database exists already: do not create it. Its schema is set up and updated all the same.
+    /// The database or index exists already: do not create it. Its schema is set up and updated all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_create: Option<bool>,
     /// TLS to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<StoreTlsSpec>,
-    /// Another database user for the schema Jobs, so that the servers' user need not own the tables.
+    /// Another user for the schema Jobs, so that the servers' user need not own the tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<StoreMigrationSpec>,
     /// A SQL database.
@@ -85,10 +95,9 @@ pub struct DatastoreSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub cassandra: Option<Map<String, Value>>,
-    /// Elasticsearch or OpenSearch. Not supported yet.
+    /// Elasticsearch or OpenSearch, for visibility only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub elasticsearch: Option<Map<String, Value>>,
+    pub elasticsearch: Option<ElasticsearchSpec>,
 }
 
 /// A key of a Secret in the cluster's namespace.

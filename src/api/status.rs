@@ -33,7 +33,8 @@ pub struct TemporalClusterStatus {
     /// How far a rollout is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutStatus>,
-    /// `Ready`, `Reconciling`, `Stalled`, `SchemaReady`, `ServicesReady`, `MembershipHealthy`, `RolloutProgressing`.
+    /// `Ready`, `Reconciling`, `Stalled`, `SchemaReady`, `ServicesReady`, `MembershipHealthy`, `VisibilityReady`,
+    /// `RolloutProgressing`.
     #[serde(default)]
     #[x_kube(merge_strategy = MergeStrategy::ListType(ListMerge::Map(vec!["type".into()])))]
     #[schemars(length(max = 32))]
@@ -85,17 +86,17 @@ pub struct PersistenceStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DatastoreStatus {
-    /// The database exists.
+    /// The database or index exists.
     pub created: bool,
     /// Its schema is set up.
     pub setup: bool,
-    /// The server's plugin, for example `postgres12`.
+    /// The server's plugin, for example `postgres12`, or `elasticsearch`.
     #[serde(rename = "type")]
     pub type_: String,
     /// The server version whose schema the store has at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema_version: Option<String>,
-    /// `host:port/database` the above was seen on; another database starts anew.
+    /// `host:port/database` or `host:port/index` the above was seen on; another one starts anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
 }

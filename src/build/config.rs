@@ -6,11 +6,11 @@
 
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
-use super::{Object, drain, store_tls};
+use super::{Object, drain, elasticsearch, store_tls};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
-use crate::validate::{ValidCluster, ValidStore};
+use crate::validate::{Engine, ValidCluster, ValidSql, ValidStore};
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -120,8 +120,7 @@ pub(super) fn merge(target: &mut Value, over: &Value) {
 }
 
 fn tree(cluster: &ValidCluster) -> Value {
-    let stores: Map<String, Value> =
-        cluster.stores().into_iter().map(|s| (s.name.clone(), json!({"sql": sql(s)}))).collect();
+    let stores: Map<String, Value> = cluster.stores().into_iter().map(|s| (s.name.clone(), datastore(s))).collect();
     let services: Map<String, Value> =
         cluster.roles.keys().map(|r| (r.name().to_owned(), service(cluster, *r))).collect();
     json!({
@@ -163,27 +162,35 @@ fn log(cluster: &ValidCluster) -> Value {
     tree
 }
 
-fn sql(store: &ValidStore) -> Value {
-    let mut tree = json!({
-        "pluginName": store.plugin,
-        "databaseName": store.database,
-        "connectAddr": store.address(),
-        "connectProtocol": "tcp",
-        "user": store.user,
-        "maxConns": store.max_conns,
-        "maxIdleConns": store.max_idle_conns,
-        "maxConnLifetime": store.max_conn_lifetime,
-    });
+fn datastore(store: &ValidStore) -> Value {
+    let (kind, mut tree) = match &store.engine {
+        Engine::Sql(database) => ("sql", sql(database)),
+        Engine::Elasticsearch(search) => ("elasticsearch", elasticsearch::config(search)),
+    };
     if store.password.is_some() {
         tree["password"] = env(&store.password_env());
     }
     if let Some(tls) = store_tls::config(store) {
         tree["tls"] = tls;
     }
-    if !store.connect_attributes.is_empty() {
-        tree["connectAttributes"] = json!(store.connect_attributes);
+    json!({kind: tree})
+}
+
+fn sql(database: &ValidSql) -> Value {
+    let mut tree = json!({
+        "pluginName": database.plugin,
+        "databaseName": database.database,
+        "connectAddr": database.address(),
+        "connectProtocol": "tcp",
+        "user": database.user,
+        "maxConns": database.max_conns,
+        "maxIdleConns": database.max_idle_conns,
+        "maxConnLifetime": database.max_conn_lifetime,
+    });
+    if !database.connect_attributes.is_empty() {
+        tree["connectAttributes"] = json!(database.connect_attributes);
     }
-    if let Some(partitions) = store.task_scan_partitions {
+    if let Some(partitions) = database.task_scan_partitions {
         tree["taskScanPartitions"] = json!(partitions);
     }
     tree

@@ -18,7 +18,7 @@ const FILE: &str = "check.sql";
 
 /// Whether the Job of a store has this step.
 pub(super) fn applies(store: &ValidStore) -> bool {
-    store.kind == StoreKind::Default && store.plugin.starts_with("postgres")
+    store.kind == StoreKind::Default && store.sql().is_some()
 }
 
 /// What the step runs, as an annotation of the pod, which reads it as a file. `setup-schema` without versioning is the

@@ -80,16 +80,18 @@ pub(super) fn config(store: &ValidStore) -> Option<Value> {
     Some(tree)
 }
 
-/// The same for the schema tool (server 1.30–1.32, `tools/sql/main.go`).
-pub(super) fn environment(store: &ValidStore) -> Vec<EnvVar> {
+/// The same for a schema tool, whose variables have that prefix (server 1.30–1.32, `tools/sql/main.go`: `SQL`;
+/// `tools/elasticsearch/main.go`: `ES`).
+pub(super) fn environment(store: &ValidStore, prefix: &str) -> Vec<EnvVar> {
     let Some(tls) = &store.tls else { return Vec::new() };
-    let mut all = vec![literal("SQL_TLS", "true")];
+    let variable = |name: &str, value: &str| literal(&format!("{prefix}_TLS{name}"), value);
+    let mut all = vec![variable("", "true")];
     if !tls.verify_host {
-        all.push(literal("SQL_TLS_DISABLE_HOST_VERIFICATION", "true"));
+        all.push(variable("_DISABLE_HOST_VERIFICATION", "true"));
     }
     all.extend(
-        files(tls).map(|file| literal(&format!("SQL_TLS_{}_FILE", file.what.to_ascii_uppercase()), &file.path(store))),
+        files(tls).map(|file| variable(&format!("_{}_FILE", file.what.to_ascii_uppercase()), &file.path(store))),
     );
-    all.extend(tls.server_name.as_ref().map(|name| literal("SQL_TLS_SERVER_NAME", name)));
+    all.extend(tls.server_name.as_ref().map(|name| variable("_SERVER_NAME", name)));
     all
 }

@@ -11,7 +11,7 @@ use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, ring_difference};
 use crate::plan::schema::SchemaPlan;
-use crate::plan::{Membership, Observed, TemporalView};
+use crate::plan::{Membership, Observed, TemporalView, visibility};
 use crate::validate::ValidCluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -32,7 +32,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn new(truth: Truth, reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(truth: Truth, reason: &'static str, message: impl Into<String>) -> Self {
         Self { truth, reason, message: message.into() }
     }
 }
@@ -57,6 +57,8 @@ pub struct Health {
     pub services: Verdict,
     /// Temporal's rings and shards are as they should be.
     pub membership: Verdict,
+    /// Workflows can be listed.
+    pub visibility: Verdict,
     /// The cluster as a whole; its message is the status sentence.
     pub overall: Verdict,
     /// The cluster serves, proven.
@@ -104,6 +106,7 @@ pub fn assess(
         ),
         reconciling: !settled && !stalled,
         stalled,
+        visibility: visibility::assess(cluster, schema, &membership, seen),
         services,
         membership,
         ready,

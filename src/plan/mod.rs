@@ -9,6 +9,7 @@ pub mod remedies;
 pub mod rollout;
 pub mod schema;
 mod status;
+mod visibility;
 mod words;
 
 pub use status::{Obstacle, obstructed, refused};
@@ -63,7 +64,8 @@ pub fn cluster(
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
-    let notes = leave_out_unserved(&mut objects, seen);
+    let mut notes = leave_out_unserved(&mut objects, seen);
+    notes.extend(visibility::failure(valid, seen));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
     let waited_for = objects.iter().filter(|o| o.kind() == Kind::Deployment);

@@ -1,6 +1,7 @@
 //! Two clusters on one database: who has it, and who must wait.
 
 use crate::api::TemporalCluster;
+use crate::api::elasticsearch::Endpoint;
 use crate::api::persistence::DatastoreSpec;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
@@ -46,13 +47,11 @@ pub fn claim(cluster: &TemporalCluster) -> Claim {
         created: cluster.metadata.creation_timestamp.as_ref().map(|t| t.0),
     };
     for (store, recorded) in stores {
-        let Some(sql) = &store.sql else { continue };
-        let database = database(&namespace, store);
-        let written = format!("{}/{}", sql.connect_addr, sql.database_name);
+        let Some((database, written)) = database(&namespace, store) else { continue };
         if recorded.is_some_and(|r| r.setup && r.database.as_ref() == Some(&written)) {
-            claim.held.extend(database.clone());
+            claim.held.insert(database.clone());
         }
-        claim.databases.extend(database);
+        claim.databases.insert(database);
     }
     claim
 }
@@ -70,19 +69,32 @@ pub fn taken(own: &Claim, others: &[Claim]) -> Option<Taken> {
     })
 }
 
-/// `host:port/database`. A host that names a Service is written with its namespace, so that `postgres`, `postgres.db`
-/// and `postgres.db.svc.cluster.local` in the namespace `db` are one. A PostgreSQL schema of its own makes another.
-fn database(namespace: &str, store: &DatastoreSpec) -> Option<String> {
+/// `host:port/database` or `host:port/index`, and the same as the manifest has it, which is what the status records. A
+/// host that names a Service is written with its namespace, so that `postgres`, `postgres.db` and
+/// `postgres.db.svc.cluster.local` in the namespace `db` are one. A PostgreSQL schema of its own makes another.
+fn database(namespace: &str, store: &DatastoreSpec) -> Option<(String, String)> {
+    if let Some(search) = &store.elasticsearch {
+        let endpoint = Endpoint::parse(&search.url)?;
+        let index = search.index();
+        let database = format!("{}:{}/{index}", full_name(&endpoint.host, namespace), endpoint.port);
+        return Some((database, format!("{}/{index}", endpoint.address())));
+    }
     let sql = store.sql.as_ref()?;
     let (host, port) = sql.connect_addr.rsplit_once(':')?;
+    let path = sql.connect_attributes.as_ref().and_then(|a| a.get("search_path"));
+    let schema = path.map(|p| format!("?search_path={p}")).unwrap_or_default();
+    let database = &sql.database_name;
+    let written = format!("{}/{database}", sql.connect_addr);
+    Some((format!("{}:{port}/{database}{schema}", full_name(host, namespace)), written))
+}
+
+/// A host by a name that is the same from every namespace.
+fn full_name(host: &str, namespace: &str) -> String {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let service = host.strip_suffix(".cluster.local").unwrap_or(&host);
     let service = service.strip_suffix(".svc").unwrap_or(service);
     let is_local = !service.contains(['.', ':']);
-    let host = if is_local { format!("{service}.{namespace}") } else { service.to_owned() };
-    let path = sql.connect_attributes.as_ref().and_then(|a| a.get("search_path"));
-    let schema = path.map(|p| format!("?search_path={p}")).unwrap_or_default();
-    Some(format!("{host}:{port}/{}{schema}", sql.database_name))
+    if is_local { format!("{service}.{namespace}") } else { service.to_owned() }
 }
 
 #[cfg(test)]
@@ -148,5 +160,34 @@ mod tests {
         let old = plain("ns", "old", EARLY, "db:1");
         assert_eq!(taken(&young, std::slice::from_ref(&old)), None);
         assert_eq!(taken(&old, &[young]).map(|t| t.by), Some("ns/young".to_owned()));
+    }
+
+    #[rstest]
+    #[case("http://search:9200", "http://search.ns.svc:9200/", "v1", true)]
+    #[case("http://search:9200", "https://search.ns:9200", "v1", true)]
+    #[case("http://search:9200", "http://search.ns:9200", "v1_b", false)]
+    #[case("http://search:9200", "http://search:9200", "v1", false)]
+    #[case("http://search.example.com", "http://search.example.com:80", "v1", true)]
+    fn indices_are_claimed_too(#[case] one: &str, #[case] two: &str, #[case] index: &str, #[case] same: bool) {
+        let of = |namespace: &str, name: &str, url: &str, index: &str, created: &str, status: Value| {
+            let search = json!({"url": url, "indices": {"visibility": format!("temporal_visibility_{index}")}});
+            let sql = json!({"pluginName": "postgres12", "user": "t", "databaseName": name, "connectAddr": "db:1"});
+            let cluster: TemporalCluster = serde_json::from_value(json!({
+                "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
+                "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created},
+                "spec": {"numHistoryShards": 4,
+                    "persistence": {"defaultStore": {"sql": sql}, "visibilityStore": {"elasticsearch": search}}},
+                "status": status,
+            }))
+            .unwrap();
+            claim(&cluster)
+        };
+        let old = of("ns", "old", one, "v1", EARLY, json!({}));
+        let young = of("other", "young", two, index, LATE, json!({}));
+        assert_eq!(taken(&young, std::slice::from_ref(&old)).is_some(), same);
+        let written = format!("{}/temporal_visibility_{index}", Endpoint::parse(two).unwrap().address());
+        let status = json!({"persistence": {"visibilityStore": {"setup": true, "database": written}}});
+        let holder = of("other", "young", two, index, LATE, status);
+        assert_eq!(taken(&old, &[holder]).is_some(), same, "whoever set it up keeps it");
     }
 }

@@ -80,6 +80,8 @@ pub struct Membership {
     pub owned_shards: u32,
     /// Temporal's name of the cluster.
     pub cluster_name: String,
+    /// Why workflows cannot be listed; `None` when they can.
+    pub visibility_failure: Option<String>,
 }
 
 impl Membership {

@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 34] = [
+const TABLE: [(&[&str], &str); 46] = [
     (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
@@ -12,11 +12,21 @@ const TABLE: [(&[&str], &str); 34] = [
     (&["initial versions have duplicates"], DUPLICATE_CLUSTERS),
     (&["duplicate InitialFailoverVersion"], DUPLICATE_CLUSTERS),
     (&["password authentication failed"], "correct the password in the Secret, or the user in the manifest"),
+    (&["Error 401"], "correct the password in the Secret, or elasticsearch.username in the manifest"),
+    (&["Error 403"], "let the user manage index templates and read, write and change the index"),
+    (&["Error 429"], "Elasticsearch is overloaded or its disk is full: give it room; it is tried again by itself"),
+    (&["Error 502"], NO_SEARCH),
+    (&["Error 503"], NO_SEARCH),
+    (&["cannot be changed from type"], OTHER_TYPE),
+    (&["merge a non object mapping"], OTHER_TYPE),
+    (&["merge an object mapping"], OTHER_TYPE),
+    (&["index", "does not exist"], "create the index, or let the operator do it: skipCreate: false"),
     (&["no pg_hba.conf entry"], "let the database's pg_hba.conf admit this user from the pods' addresses"),
     (&["role", "does not exist"], "create that user in the database, or correct the user in the manifest"),
     (&["database", "does not exist"], "create the database, or let the operator do it: skipCreate: false"),
-    (&["no such host"], "correct the host in connectAddr, or make the Service it names"),
-    (&["connection refused"], "see that the database runs and that connectAddr has its port"),
+    (&["no such host"], "correct the host in connectAddr or url, or make the Service it names"),
+    (&["connection refused"], "see that the database runs and that connectAddr or url has its port"),
+    (&["no Elasticsearch node available"], NO_SEARCH),
     (&["i/o timeout"], UNREACHABLE),
     (&["no route to host"], UNREACHABLE),
     (&["network is unreachable"], UNREACHABLE),
@@ -53,6 +63,11 @@ const TABLE: [(&[&str], &str); 34] = [
         &["certificate signed by unknown authority"],
         "name the authority that signed the database's certificate in the store's tls",
     ),
+    (
+        &["certificate is valid for"],
+        "use the host that the certificate names; with Elasticsearch tls.serverName may name it",
+    ),
+    (&["HTTP response to HTTPS client"], "write http:// in elasticsearch.url, or turn TLS on in Elasticsearch"),
     (&["couldn't find key"], "put that key into the Secret, or correct passwordSecretRef.key"),
     (&["exceeded quota"], "raise the namespace's ResourceQuota, or ask for less in resources"),
     (&["violates PodSecurity"], "allow such pods in the namespace, or change what the manifest adds to them"),
@@ -62,10 +77,13 @@ const TABLE: [(&[&str], &str); 34] = [
 const NO_CONNECTION: &str = "the database does not answer or refuses this user: see that it runs, and correct address, user \
      and password; the top of the container's log says which";
 const NO_ANSWER: &str = "see that the database runs, and that pods of this namespace reach it";
+const NO_SEARCH: &str = "see that Elasticsearch runs, behind its proxy too, and correct elasticsearch.url";
+const OTHER_TYPE: &str =
+    "the index has a field of that name and another type: name another index in indices.visibility";
 const CONNECTIONS: &str = "raise the database's max_connections, or lower maxConns";
 const FULL: &str = "make room on the database's disk";
 const UNREACHABLE: &str =
-    "see that pods of this namespace reach the database (NetworkPolicies, firewalls, connectAddr)";
+    "see that pods of this namespace reach the database (NetworkPolicies, firewalls, its address in the manifest)";
 const DUPLICATE_CLUSTERS: &str = "the database has records of two Temporal clusters: delete the wrong one's row from its table \
      cluster_metadata_info";
 
@@ -97,6 +115,19 @@ mod tests {
     #[case("pq: password authentication failed for user \"temporal\"", "correct the password")]
     #[case("dial tcp: lookup nowhere on 10.96.0.10:53: no such host", "correct the host")]
     #[case("dial tcp 10.0.0.1:5432: connect: connection refused", "see that the database runs")]
+    #[case("elastic: Error 401 (Unauthorized)", "elasticsearch.username")]
+    #[case("elastic: Error 403 (Forbidden): no permissions [type=security_exception]", "manage index templates")]
+    #[case(
+        "elastic: Error 400 (Bad Request): mapper [ExecutionTime] cannot be changed from type [keyword] to [date_nanos] [type=illegal_argument_exception]",
+        "name another index"
+    )]
+    #[case(
+        "elastic: Error 400 (Bad Request): can't merge a non object mapping [WorkflowId] with an object mapping [type=illegal_argument_exception]",
+        "name another index"
+    )]
+    #[case("index temporal_visibility_v1 does not exist", "create the index")]
+    #[case("no available connection: no Elasticsearch node available", "correct elasticsearch.url")]
+    #[case("http: server gave HTTP response to HTTPS client", "write http://")]
     #[case("pq: sorry, too many clients already", "raise the database's max_connections")]
     #[case(
         "pq: remaining connection slots are reserved for roles with privileges",
@@ -134,7 +165,7 @@ mod tests {
         assert_eq!(with_remedy("it broke"), "it broke");
         assert_eq!(
             with_remedy("no such host"),
-            "no such host (correct the host in connectAddr, or make the Service it names)"
+            "no such host (correct the host in connectAddr or url, or make the Service it names)"
         );
     }
 

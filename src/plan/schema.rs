@@ -136,14 +136,18 @@ fn reached(store: &ValidStore, version: &Version, old: Option<&DatastoreStatus>)
     DatastoreStatus {
         created: true,
         setup: true,
-        type_: store.plugin.to_owned(),
+        type_: store.type_name().to_owned(),
         schema_version: Some(newest.map_or(version.clone(), |n| n.max(version.clone())).to_string()),
         database: Some(store.identity()),
     }
 }
 
 fn unknown(store: &ValidStore) -> DatastoreStatus {
-    DatastoreStatus { type_: store.plugin.to_owned(), database: Some(store.identity()), ..DatastoreStatus::default() }
+    DatastoreStatus {
+        type_: store.type_name().to_owned(),
+        database: Some(store.identity()),
+        ..DatastoreStatus::default()
+    }
 }
 
 /// The tries at the schemas of one cluster.

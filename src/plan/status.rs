@@ -50,6 +50,8 @@ pub(super) fn report(
     set(conditions::MEMBERSHIP_HEALTHY, health.membership.truth, health.membership.reason, &health.membership.message);
     let (truth, reason, message) = progress(cluster, rollout);
     set(conditions::ROLLOUT_PROGRESSING, truth, reason, &message);
+    let visibility = &health.visibility;
+    set(conditions::VISIBILITY_READY, visibility.truth, visibility.reason, &visibility.message);
     TemporalClusterStatus {
         observed_generation: generation,
         phase: Some(health.phase),

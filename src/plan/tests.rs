@@ -17,6 +17,7 @@ use std::sync::Arc;
 mod faults;
 mod rollouts;
 mod secrets;
+mod visibility;
 
 /// A small world: a cluster, what is seen of it, its status and the time.
 struct World {
@@ -154,6 +155,7 @@ impl World {
             shards: 64,
             owned_shards: 64,
             cluster_name: "c".to_owned(),
+            visibility_failure: None,
         });
     }
 

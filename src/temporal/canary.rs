@@ -12,7 +12,7 @@ use super::proto::workflow::{
 use super::{GrpcTemporal, Target, TemporalError};
 
 /// Made by every server when it starts.
-const NAMESPACE: &str = "temporal-system";
+pub(super) const NAMESPACE: &str = "temporal-system";
 /// A workflow of the worker role, on by default (`worker.historyScannerEnabled`; server 1.30 to 1.32
 /// `service/worker/scanner`). Where it does not exist, history says so, which is an answer as good.
 const WORKFLOW: &str = "temporal-sys-history-scanner";
@@ -84,6 +84,6 @@ fn is_missing_workflow(error: &TemporalError) -> bool {
         if failure.as_deref() != Some("NamespaceNotFoundFailure"))
 }
 
-fn workflow(channel: Channel) -> WorkflowServiceClient<Channel> {
+pub(super) fn workflow(channel: Channel) -> WorkflowServiceClient<Channel> {
     WorkflowServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }

@@ -17,6 +17,8 @@ pub enum Call {
     Shards(Target, BTreeSet<SocketAddr>),
     /// [`Temporal::canary`]
     Canary(Target),
+    /// [`Temporal::visibility`]
+    Visibility(Target),
     /// [`Temporal::forget`]
     Forget(ClusterRef),
 }
@@ -32,6 +34,7 @@ struct State {
     clusters: BTreeMap<Target, Result<ClusterView, TemporalError>>,
     shards: BTreeMap<Target, Result<ShardView, TemporalError>>,
     canaries: BTreeMap<Target, Result<(), TemporalError>>,
+    visibilities: BTreeMap<Target, Result<(), TemporalError>>,
     calls: Vec<Call>,
 }
 
@@ -54,6 +57,11 @@ impl FakeTemporal {
     /// Sets the answer to `canary`.
     pub fn set_canary(&self, target: &Target, answer: Result<(), TemporalError>) {
         self.lock().canaries.insert(target.clone(), answer);
+    }
+
+    /// Sets the answer to `visibility`.
+    pub fn set_visibility(&self, target: &Target, answer: Result<(), TemporalError>) {
+        self.lock().visibilities.insert(target.clone(), answer);
     }
 
     /// The calls since the last time, oldest first.
@@ -92,6 +100,12 @@ impl Temporal for FakeTemporal {
         let mut state = self.lock();
         state.calls.push(Call::Canary(target.clone()));
         answer("GetSystemInfo (frontend)", state.canaries.get(target))
+    }
+
+    fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        let mut state = self.lock();
+        state.calls.push(Call::Visibility(target.clone()));
+        answer("ListWorkflowExecutions (visibility)", state.visibilities.get(target))
     }
 
     fn forget(&self, cluster: &ClusterRef) {

@@ -168,6 +168,10 @@ impl Temporal for GrpcTemporal {
         self.sing(target).boxed()
     }
 
+    fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.list_one(target).boxed()
+    }
+
     fn forget(&self, cluster: &ClusterRef) {
         self.dialer.forget(cluster);
     }

@@ -20,6 +20,7 @@ mod status;
 mod stub;
 mod target;
 mod view;
+mod visibility;
 
 pub use crate::api::services::Role;
 pub use dial::Reach;
@@ -49,6 +50,9 @@ pub trait Temporal: Send + Sync {
     /// Proves with reads alone that requests pass: the frontend by itself, frontend to database, frontend to history to
     /// database, frontend to matching. The error names the first leg that is broken.
     fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
+
+    /// Proves with one read that workflows can be listed, which they can live without.
+    fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
 
     /// Closes all connections to a cluster that is gone.
     fn forget(&self, cluster: &ClusterRef);

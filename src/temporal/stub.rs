@@ -114,6 +114,15 @@ impl WorkflowService for Stub {
         Ok(Response::new(workflow::DescribeNamespaceResponse {}))
     }
 
+    async fn list_workflow_executions(
+        &self,
+        request: Request<workflow::ListWorkflowExecutionsRequest>,
+    ) -> Result<Response<workflow::ListWorkflowExecutionsResponse>, Status> {
+        assert_eq!(request.get_ref().page_size, 1);
+        self.enter("ListWorkflowExecutions", &request).await?;
+        Ok(Response::new(workflow::ListWorkflowExecutionsResponse {}))
+    }
+
     async fn describe_task_queue(
         &self,
         request: Request<workflow::DescribeTaskQueueRequest>,
@@ -259,4 +268,16 @@ async fn a_missing_workflow_is_an_answer_of_history_and_a_missing_namespace_is_n
     speaker().canary(&missing("NotFoundFailure").serve().await).await.unwrap();
     let error = speaker().canary(&missing("NamespaceNotFoundFailure").serve().await).await.unwrap_err();
     assert_eq!(error.class(), "Refused");
+}
+
+#[tokio::test]
+async fn visibility_is_one_question_of_its_own() {
+    let call = "ListWorkflowExecutions";
+    let stub = Stub::default();
+    speaker().visibility(&stub.serve().await).await.unwrap();
+    assert_eq!(stub.calls(), [call]);
+    let stub = Stub { failing: Some((call, Code::Unavailable, Vec::new())), ..Stub::default() };
+    let error = speaker().visibility(&stub.serve().await).await.unwrap_err();
+    let said = "Temporal does not answer ListWorkflowExecutions (visibility): ListWorkflowExecutions failed";
+    assert_eq!(error.to_string(), said);
 }

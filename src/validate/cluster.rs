@@ -1,6 +1,7 @@
 //! The validated cluster: every default filled in, every rule checked.
 
 use super::ValidOverride;
+use super::elasticsearch::ValidElasticsearch;
 use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
 use super::log::ValidLog;
@@ -202,13 +203,37 @@ impl StoreKind {
     }
 }
 
-/// A PostgreSQL store.
+/// A store.
 #[derive(Clone, Debug)]
 pub struct ValidStore {
     /// What it is for.
     pub kind: StoreKind,
     /// Key in the server's config.
     pub name: String,
+    /// The database that it is on.
+    pub engine: Engine,
+    /// Where its user's password is, if it has one.
+    pub password: Option<SecretKey>,
+    /// TLS, when wanted.
+    pub tls: Option<ValidTls>,
+    /// The schema Jobs' user, when it is another one.
+    pub migration: Option<ValidMigration>,
+    /// Whether to create the database or index.
+    pub create: bool,
+}
+
+/// The database of a store.
+#[derive(Clone, Debug)]
+pub enum Engine {
+    /// PostgreSQL.
+    Sql(ValidSql),
+    /// Elasticsearch or OpenSearch.
+    Elasticsearch(ValidElasticsearch),
+}
+
+/// A PostgreSQL database.
+#[derive(Clone, Debug)]
+pub struct ValidSql {
     /// The server's plugin: `postgres12` or `postgres12_pgx`.
     pub plugin: &'static str,
     /// Database host.
@@ -219,12 +244,6 @@ pub struct ValidStore {
     pub database: String,
     /// Database user.
     pub user: String,
-    /// Where its password is, if it has one.
-    pub password: Option<SecretKey>,
-    /// TLS, when wanted.
-    pub tls: Option<ValidTls>,
-    /// The schema Jobs' user, when it is another one.
-    pub migration: Option<ValidMigration>,
     /// Connections that the database grants, if the spec says so.
     pub max_server_connections: Option<i32>,
     /// Further connection parameters.
@@ -237,17 +256,9 @@ pub struct ValidStore {
     pub max_conn_lifetime: String,
     /// Server key `taskScanPartitions`.
     pub task_scan_partitions: Option<i32>,
-    /// Whether to create the database.
-    pub create: bool,
 }
 
-impl ValidStore {
-    /// `host:port/database`, what the recorded schema version belongs to.
-    #[must_use]
-    pub fn identity(&self) -> String {
-        format!("{}/{}", self.address(), self.database)
-    }
-
+impl ValidSql {
     /// `host:port`, an IPv6 host in brackets.
     #[must_use]
     pub fn address(&self) -> String {
@@ -258,6 +269,35 @@ impl ValidStore {
     #[must_use]
     pub fn bracketed_host(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+}
+
+impl ValidStore {
+    /// `host:port/database` or `host:port/index`, what the recorded schema version belongs to.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match &self.engine {
+            Engine::Sql(sql) => format!("{}/{}", sql.address(), sql.database),
+            Engine::Elasticsearch(search) => format!("{}/{}", search.endpoint.address(), search.index),
+        }
+    }
+
+    /// The word for its kind in the status: the server's plugin, or `elasticsearch`.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sql(sql) => sql.plugin,
+            Engine::Elasticsearch(_) => "elasticsearch",
+        }
+    }
+
+    /// Its PostgreSQL database, if it is on one.
+    #[must_use]
+    pub fn sql(&self) -> Option<&ValidSql> {
+        match &self.engine {
+            Engine::Sql(sql) => Some(sql),
+            Engine::Elasticsearch(_) => None,
+        }
     }
 
     /// What server pods read of Secrets for it.

@@ -36,7 +36,7 @@ pub(super) fn read(spec: &TemporalClusterSpec, problems: &mut Problems) -> Valid
         problems.require(
             !STEPS.contains(&name),
             path,
-            "create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers; choose another name",
+            "create-database, check-owner, setup-schema, put-template, create-index and schema-script-runner are the Job's own containers; choose another name",
         );
         problems.require(is_dns_label(name), path, "a name is at most 63 small letters, digits and -; correct it");
         problems.require(names.insert(name), path, "two containers have the same name; rename one");

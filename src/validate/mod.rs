@@ -6,6 +6,7 @@
 pub mod change;
 mod cluster;
 mod dynamic_config;
+mod elasticsearch;
 pub mod embedded;
 mod fields;
 mod images;
@@ -24,7 +25,10 @@ mod tls;
 mod unsupported;
 pub mod version;
 
-pub use cluster::{SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidStore, ValidUi};
+pub use cluster::{
+    Engine, SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidSql, ValidStore, ValidUi,
+};
+pub use elasticsearch::ValidElasticsearch;
 pub use images::reference as image_reference;
 pub use ingress::ValidIngress;
 pub use job::ValidJobPod;

@@ -5,7 +5,7 @@
 //! visibility manager (`VisibilityManagerProvider` in `service/{frontend,history,matching,worker}/fx.go`, server
 //! 1.30–1.32). A pool opens at most `maxConns` connections; 0 is no limit (`postgresql/session/session.go`).
 
-use super::cluster::{ValidRole, ValidStore};
+use super::cluster::{StoreKind, ValidRole, ValidSql, ValidStore};
 use crate::api::services::Role;
 use std::collections::BTreeMap;
 
@@ -18,23 +18,25 @@ pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: [&ValidStore; 
     // one role is rolled at a time, all its new pods before the old ones go
     let surge = replicas().max().unwrap_or(0);
     let pods = replicas().sum::<i64>() + surge;
-    let [first, second] = stores;
-    let servers =
-        if first.address() == second.address() { vec![vec![first, second]] } else { vec![vec![first], vec![second]] };
-    servers.iter().filter_map(|on_server| warning(pods, surge, on_server)).collect()
+    let stores: Vec<_> = stores.into_iter().filter_map(|s| Some((s.kind, s.sql()?))).collect();
+    let on_one_server = |a: &Pool<'_>, b: &Pool<'_>| a.1.address() == b.1.address();
+    stores.chunk_by(on_one_server).filter_map(|on_server| warning(pods, surge, on_server)).collect()
 }
 
-fn warning(pods: i64, surge: i64, stores: &[&ValidStore]) -> Option<String> {
-    let address = stores.first()?.address();
-    if let Some(store) = stores.iter().find(|s| s.max_conns == 0) {
+/// A store and its database.
+type Pool<'a> = (StoreKind, &'a ValidSql);
+
+fn warning(pods: i64, surge: i64, stores: &[Pool<'_>]) -> Option<String> {
+    let address = stores.first()?.1.address();
+    if let Some((kind, _)) = stores.iter().find(|(_, sql)| sql.max_conns == 0) {
         return Some(format!(
             "sql.maxConns of the {} store is 0, so each pod may open any number of connections to {address}; set it",
-            store.kind.name()
+            kind.name()
         ));
     }
-    let pool: i64 = stores.iter().map(|s| i64::from(s.max_conns)).sum();
+    let pool: i64 = stores.iter().map(|(_, sql)| i64::from(sql.max_conns)).sum();
     let asked = pods * pool;
-    let told = stores.iter().filter_map(|s| s.max_server_connections).min();
+    let told = stores.iter().filter_map(|(_, sql)| sql.max_server_connections).min();
     let granted = told.map_or(POSTGRES_DEFAULT, i64::from);
     if asked <= granted {
         return None;

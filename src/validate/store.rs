@@ -1,37 +1,54 @@
 //! Rules and defaults of a store.
 
-use super::cluster::{StoreKind, ValidStore};
-use super::{Problems, observability, tls};
+use super::cluster::{Engine, StoreKind, ValidSql, ValidStore};
+use super::{Problems, elasticsearch, observability, tls};
 use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
 
-/// Reads one store; `None` when it has no SQL database to speak of.
+/// Reads one store; `None` when it has no database to speak of.
 pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidStore> {
-    let Some(sql) = &spec.sql else {
-        problems.require(
-            spec.cassandra.is_some() || spec.elasticsearch.is_some(),
-            &format!("{path}.sql"),
-            "required; describe the store's PostgreSQL database",
-        );
-        return None;
+    let (engine, host) = match (&spec.elasticsearch, &spec.sql) {
+        (Some(search), _) => {
+            let search = elasticsearch::read(kind, path, spec, search, problems)?;
+            (Engine::Elasticsearch(search), None)
+        }
+        (None, Some(sql)) => {
+            let sql = read_sql(kind, path, sql, problems)?;
+            let host = sql.host.clone();
+            (Engine::Sql(sql), Some(host))
+        }
+        (None, None) => {
+            let message = "required; describe the store's PostgreSQL database";
+            problems.require(spec.cassandra.is_some(), &format!("{path}.sql"), message);
+            return None;
+        }
     };
+    let password = spec
+        .password_secret_ref
+        .as_ref()
+        .map(|r| tls::secret_key(&format!("{path}.passwordSecretRef"), r, "password", problems));
+    Some(ValidStore {
+        kind,
+        name: spec.name.clone().unwrap_or_else(|| kind.name().to_owned()),
+        engine,
+        password,
+        tls: tls::read(path, spec, host.as_deref(), problems),
+        migration: tls::migration(path, spec, problems),
+        create: !spec.skip_create.unwrap_or(false),
+    })
+}
+
+fn read_sql(kind: StoreKind, path: &str, sql: &SqlSpec, problems: &mut Problems) -> Option<ValidSql> {
     check_names(path, sql, problems);
     check_attributes(&format!("{path}.sql.connectAttributes"), sql, problems);
     let Some((host, port)) = split_address(&sql.connect_addr) else {
         problems.add(format!("{path}.sql.connectAddr"), "must be host:port, for example postgres.db.svc:5432");
         return None;
     };
-    let password = spec
-        .password_secret_ref
-        .as_ref()
-        .map(|r| tls::secret_key(&format!("{path}.passwordSecretRef"), r, "password", problems));
-    let tls = tls::read(path, spec, &host, problems);
     let max_conns = sql.max_conns.unwrap_or(match kind {
         StoreKind::Default => 20,
         StoreKind::Visibility => 10,
     });
-    Some(ValidStore {
-        kind,
-        name: spec.name.clone().unwrap_or_else(|| kind.name().to_owned()),
+    Some(ValidSql {
         plugin: match sql.plugin_name {
             SqlPlugin::postgres12_pgx => "postgres12_pgx",
             _ => "postgres12",
@@ -40,16 +57,12 @@ pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: 
         port,
         database: sql.database_name.clone(),
         user: sql.user.clone(),
-        password,
-        tls,
-        migration: tls::migration(path, spec, problems),
         max_server_connections: sql.max_server_connections,
         connect_attributes: sql.connect_attributes.clone().unwrap_or_default(),
         max_conns,
         max_idle_conns: sql.max_idle_conns.unwrap_or(max_conns),
         max_conn_lifetime: sql.max_conn_lifetime.clone().unwrap_or_else(|| "1h".to_owned()),
         task_scan_partitions: sql.task_scan_partitions,
-        create: !spec.skip_create.unwrap_or(false),
     })
 }
 

@@ -32,8 +32,14 @@ pub struct ValidMigration {
 /// Connection parameters that would override `tls` (server 1.30–1.32, `postgresql/session/session.go`).
 const OVERRIDING: [&str; 5] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "sslinline"];
 
-/// Reads `tls`; `None` when it is off. `host` is the one of `connectAddr`.
-pub(super) fn read(path: &str, spec: &DatastoreSpec, host: &str, problems: &mut Problems) -> Option<ValidTls> {
+/// Reads `tls`; `None` when it is off. `sql_host` is the one of `connectAddr`;
+/// Elasticsearch has none, since its client takes any server name.
+pub(super) fn read(
+    path: &str,
+    spec: &DatastoreSpec,
+    sql_host: Option<&str>,
+    problems: &mut Problems,
+) -> Option<ValidTls> {
     let tls = spec.tls.as_ref()?;
     problems.require(
         tls.cert_file_ref.is_none() || tls.key_file_ref.is_some(),
@@ -49,7 +55,7 @@ pub(super) fn read(path: &str, spec: &DatastoreSpec, host: &str, problems: &mut 
         return None;
     }
     problems.require(
-        tls.server_name.as_deref().is_none_or(|name| name == host),
+        tls.server_name.as_deref().is_none_or(|name| sql_host.is_none_or(|host| name == host)),
         &format!("{path}.tls.serverName"),
         "must be the host of sql.connectAddr, since PostgreSQL's drivers check that name and take no other; put the name into connectAddr, or remove it",
     );

@@ -55,7 +55,6 @@ fn check_services(services: &ServicesSpec, problems: &mut Problems) {
 fn check_store(path: &str, store: &DatastoreSpec, problems: &mut Problems) {
     let kind = "not supported yet; use sql with pluginName postgres12";
     problems.require(store.cassandra.is_none(), &format!("{path}.cassandra"), kind);
-    problems.require(store.elasticsearch.is_none(), &format!("{path}.elasticsearch"), kind);
     if let Some(sql) = &store.sql {
         let mysql = matches!(sql.plugin_name, SqlPlugin::mysql | SqlPlugin::mysql8);
         problems.require(

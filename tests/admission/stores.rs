@@ -162,7 +162,7 @@ fn refused_jobs() -> Vec<Case> {
         refused(
             "a container with the name of a step",
             job_container(json!({"name": "setup-schema"})),
-            "spec.jobInitContainers: create-database, check-owner, setup-schema and schema-script-runner are the Job's own containers",
+            "spec.jobInitContainers: create-database, check-owner, setup-schema, put-template, create-index and schema-script-runner are the Job's own containers",
         ),
         refused(
             "two containers of one name",

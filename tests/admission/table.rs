@@ -9,6 +9,8 @@ mod extras;
 use extras::extras;
 use serde_json::{Value, json};
 
+#[path = "search.rs"]
+mod search;
 #[path = "stores.rs"]
 mod stores;
 
@@ -72,6 +74,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(general());
     all.extend(persistence());
     all.extend(stores::cases());
+    all.extend(search::cases());
     all.extend(services());
     all.extend(client_services());
     all.extend(overrides());
@@ -202,11 +205,6 @@ fn persistence() -> Vec<Case> {
             "Cassandra",
             default_store(json!({"sql": null, "cassandra": {"hosts": ["a"]}})),
             "cassandra: not supported yet",
-        ),
-        refused(
-            "Elasticsearch",
-            default_store(json!({"sql": null, "elasticsearch": {"version": "v7"}})),
-            "elasticsearch: not supported yet",
         ),
         refused("two kinds", default_store(json!({"cassandra": {"hosts": ["a"]}})), "cassandra: not supported yet"),
         refused("MySQL", default_sql(json!({"pluginName": "mysql8"})), "sql.pluginName: MySQL is not supported yet"),

@@ -85,6 +85,10 @@ impl Temporal for SimTemporal {
         ready(self.fault.lock().unwrap().clone().map_or(Ok(()), Err)).boxed()
     }
 
+    fn visibility<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        ready(Ok(())).boxed()
+    }
+
     fn forget(&self, _: &ClusterRef) {}
 }
 

@@ -42,9 +42,10 @@ const POSTGRES: Rootfs = Rootfs {
     ],
 };
 
-const JAVA: Rootfs = Rootfs {
-    name: "java",
-    packages: &["openjdk-17-jre-headless", "dash", "coreutils"],
+/// With an nginx, which may stand before OpenSearch for TLS and passwords: the security plugin is not in its Maven packages.
+const SEARCH: Rootfs = Rootfs {
+    name: "search",
+    packages: &["openjdk-17-jre-headless", "nginx", "dash", "coreutils"],
     without: &["/usr/share/perl*", "/usr/lib/*/perl*"],
 };
 
@@ -97,7 +98,7 @@ impl Parts {
             }
             Image::OpenSearch => {
                 parts.shell = false;
-                parts.tar = Some(JAVA.tar(screen, layout)?);
+                parts.tar = Some(SEARCH.tar(screen, layout)?);
                 parts.open = &["data"];
                 parts.lib = Some(opensearch(screen, layout)?);
             }

@@ -61,9 +61,14 @@ impl Bed {
 
     /// Brings the images of a server version into the nodes.
     pub fn server_images(&self, version: &str) {
-        let images = Image::named(&format!("temporal:{version}")).unwrap();
+        self.images(&format!("temporal:{version}"));
+    }
+
+    /// Brings images into the nodes.
+    pub fn images(&self, name: &str) {
+        let images = Image::named(name).unwrap();
         let loaded = tokio::task::block_in_place(|| load(&self.layout, &images));
-        loaded.unwrap_or_else(|error| panic!("no image of server {version}: {}", explain(&error)));
+        loaded.unwrap_or_else(|error| panic!("no image {name}: {}", explain(&error)));
     }
 
     /// kubectl in a namespace.

@@ -45,6 +45,7 @@ async fn creates(version: &str) {
         (conditions::SCHEMA_READY, "True"),
         (conditions::SERVICES_READY, "True"),
         (conditions::MEMBERSHIP_HEALTHY, "True"),
+        (conditions::VISIBILITY_READY, "True"),
         (conditions::RECONCILING, "False"),
         (conditions::STALLED, "False"),
     ] {

@@ -59,7 +59,7 @@ fn container_in(name: &str, state: Value) -> Value {
 #[case::host(
     "create-database",
     "t\tERROR\tx\t{\"error\": \"dial tcp: lookup db: no such host\"}",
-    "no such host (correct the host in connectAddr"
+    "no such host (correct the host in connectAddr or url"
 )]
 #[case::owner(
     "check-owner",
@@ -75,6 +75,16 @@ fn container_in(name: &str, state: Value) -> Value {
     "schema-script-runner",
     "t\tERROR\tx\t{\"error\": \"pq: permission denied to create extension \\\"btree_gin\\\"\"}",
     "(let a superuser run CREATE EXTENSION btree_gin"
+)]
+#[case::mapping(
+    "schema-script-runner",
+    "  }\\n}\",\"FailSilently\":false}, \"logging-call-at\": \"tasks.go:144\"}\nt\tERROR\tindex mapping update failed\t{\"error\": \"elastic: Error 400 (Bad Request): mapper [ExecutionTime] cannot be changed from type [keyword] to [date_nanos] [type=illegal_argument_exception]\", \"logging-call-at\": \"tasks.go:205\"}",
+    "[type=illegal_argument_exception] (the index has a field of that name and another type"
+)]
+#[case::search(
+    "put-template",
+    "t\tERROR\telastic: http://search:9200 is dead\t{\"logging-call-at\": \"logger.go:24\"}\nt\tERROR\tFailed to upgrade template.\t{\"error\": \"Put \\\"http://search:9200/_template/t\\\": dial tcp 10.0.0.1:9200: connect: connection refused\"}",
+    "at put-template: Put \"http://search:9200/_template/t\": dial tcp 10.0.0.1:9200: connect: connection refused (see that"
 )]
 fn a_failed_job_says_why_and_what_would_help(#[case] step: &str, #[case] log: &str, #[case] said: &str) {
     let mut world = World::new();
