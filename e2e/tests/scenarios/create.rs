@@ -14,17 +14,17 @@ use super::wait::{PATIENCE, since, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn creates_server_1_30() {
-    creates("1.30.8").await;
+    Box::pin(creates("1.30.8")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn creates_server_1_31() {
-    creates("1.31.2").await;
+    Box::pin(creates("1.31.2")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn creates_server_1_32() {
-    creates("1.32.0").await;
+    Box::pin(creates("1.32.0")).await;
 }
 
 async fn creates(version: &str) {
