@@ -66,6 +66,8 @@ pub struct Figures {
     pub completed: usize,
     /// Those for which the caller got an error.
     pub failed: usize,
+    /// Of these, those that were not even started.
+    pub refused: usize,
     /// Those that the server took and that did not complete.
     pub lost: usize,
     /// Those that ran twice.
@@ -100,6 +102,7 @@ pub fn figures(records: &[Record], verdict: &Verdict, phases: &[Phase]) -> Vec<F
             due: due.len(),
             completed: latencies.len(),
             failed: count(&|r| r.error.is_some()),
+            refused: count(&|r| r.error.is_some() && r.started.is_none()),
             lost: count(&|r| verdict.lost(r)),
             duplicated: count(&|r| verdict.duplicated.contains(&r.id)),
             latencies,
@@ -178,7 +181,7 @@ mod tests {
             ..Verdict::default()
         };
         let all = figures(&records, &verdict, &[phase("all", 0.0)]);
-        assert_eq!((all[0].failed, all[0].lost, all[0].duplicated), (3, 2, 1));
+        assert_eq!((all[0].failed, all[0].refused, all[0].lost, all[0].duplicated), (3, 1, 2, 1));
         // the client got an error, but the server runs it: nobody waits for it
         let taken = Verdict { unfinished: [status(3, "RUNNING")].into(), ..Verdict::default() };
         assert_eq!(figures(&[refused], &taken, &[phase("all", 0.0)])[0].lost, 1);

@@ -5,6 +5,7 @@ mod figures;
 
 pub use figures::{Figures, Phase, Record, Table, Verdict, figures};
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -126,14 +127,12 @@ fn now() -> f64 {
 }
 
 fn errors(records: &[Record]) -> Vec<(String, usize)> {
-    let mut all: Vec<(String, usize)> = Vec::new();
-    for error in records.iter().filter_map(|r| r.error.as_ref()) {
-        match all.iter_mut().find(|(known, _)| known == error) {
-            Some((_, count)) => *count += 1,
-            None => all.push((error.clone(), 1)),
-        }
+    let mut all: BTreeMap<String, usize> = BTreeMap::new();
+    for (record, error) in records.iter().filter_map(|r| Some((r, r.error.as_ref()?))) {
+        let when = if record.started.is_some() { "awaiting the result" } else { "starting" };
+        *all.entry(format!("{when}: {error}")).or_default() += 1;
     }
-    all
+    all.into_iter().collect()
 }
 
 fn lateness(records: &[Record]) -> Duration {

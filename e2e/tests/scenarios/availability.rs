@@ -13,7 +13,7 @@ use super::bed::{Bed, OPERATOR_LIVES, full};
 use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
 use super::crash;
 use super::film::Film;
-use super::load::{Loaded, assert_nothing_lost, replicated, turn};
+use super::load::{Loaded, assert_no_errors, assert_nothing_gone, assert_nothing_lost, replicated, turn};
 use super::wait::{PATIENCE, since, until};
 
 /// Pods of each role.
@@ -61,9 +61,8 @@ async fn rolling_restart_under_load() {
     }
     never_two_roles(&seen);
     // what all at once costs is the baseline, not a promise
-    let staged_part = &report.figures[..3];
-    assert_eq!(staged_part.iter().map(|f| f.failed).sum::<usize>(), 0, "{:?}", report.errors);
-    super::load::assert_nothing_gone(&report);
+    assert_no_errors(&report, &report.figures[..3]);
+    assert_nothing_gone(&report);
     scene.close(&format!("one role at a time {staged}, all at once {at_once}")).await;
 }
 

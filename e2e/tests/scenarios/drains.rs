@@ -30,7 +30,8 @@ const DRAINS: [(&str, &[(&str, &str)]); 5] = [
     (
         "drained",
         &[
-            ("frontend.shutdownDrainDuration", "10s"),
+            // results are awaited by polls of 20 s
+            ("frontend.shutdownDrainDuration", "25s"),
             ("frontend.shutdownFailHealthCheckDuration", "5s"),
             ("history.shutdownDrainDuration", "10s"),
             ("matching.shutdownDrainDuration", "10s"),
