@@ -46,7 +46,7 @@ THREADS = 4
 
 .PHONY: scenarios
 scenarios:
-	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test chart --test api_server --test scenarios -- $(SCENARIO) --nocapture --test-threads=$(THREADS)
+	@TEMPORAL_OPERATOR_E2E=$(MODE) cargo test --workspace --test chart --test api_server --test load --test scenarios -- $(SCENARIO) --nocapture --test-threads=$(THREADS)
 	@$(if $(SCENARIO),,cargo test -q --workspace --test scenarios -- --ignored --nocapture) # what all of them did together
 
 bench: ## What the operator costs, and its speed beside kubectl by hand; writes BENCHMARKS.md

@@ -11,5 +11,6 @@ pub mod failure;
 pub mod host;
 pub mod image;
 pub mod layout;
+pub mod load;
 pub mod step;
 pub mod versions;

@@ -11,21 +11,25 @@ mod scenarios {
     pub mod bed;
     pub mod cluster;
     pub mod film;
+    pub mod load;
     pub mod operator;
     pub mod postgres;
     pub mod search;
     pub mod temporal;
     pub mod wait;
 
+    mod availability;
     mod change;
     mod crash;
     mod create;
     mod delete;
+    mod drains;
     mod faults;
     mod harm;
     mod helm;
     mod idle;
     mod leader;
+    mod losses;
     mod neighbours;
     mod observed;
     mod opensearch;

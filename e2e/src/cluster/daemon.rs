@@ -15,8 +15,8 @@ use crate::failure::{LoggedFailure, WithRemedy};
 use crate::layout::{Layout, Node};
 
 /// Writes its own process number, then becomes the program: whenever the starter is interrupted, a daemon that runs
-/// has a pid file.
-const BEGIN: &str = r#"echo $$ > "$0.new"; mv "$0.new" "$0"; exec "$@""#;
+/// has a pid file. What a caller's shell has open is closed: a daemon must not hold a lock of its for ever.
+const BEGIN: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; echo $$ > "$0.new"; mv "$0.new" "$0"; exec "$@""#;
 
 /// A daemon by its name, such as `kubelet2`.
 #[derive(Debug, Clone)]
@@ -149,4 +149,22 @@ pub fn kill_shims(layout: &Layout) -> usize {
 fn command_line(pid: i32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     bytes.split(|b| *b == 0).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_holds_nothing_that_its_caller_has_open() {
+        let file = std::env::temp_dir().join(format!("daemon-{}.pid", std::process::id()));
+        let lock = file.with_extension("lock");
+        let caller = format!(r#"exec 9>{}; exec sh -c "$@""#, lock.display());
+        let list = ["sh", "-c", "ls -l /proc/$$/fd"];
+        let out = Command::new("sh").args(["-c", &caller, "sh", BEGIN]).arg(&file).args(list).output().unwrap();
+        let open = String::from_utf8(out.stdout).unwrap();
+        assert!(open.contains(" 1 -> ") && !open.contains(&lock.display().to_string()), "{open}");
+        assert!(fs::read_to_string(&file).unwrap().trim().parse::<i32>().is_ok());
+        fs::remove_file(file).and_then(|()| fs::remove_file(lock)).unwrap();
+    }
 }

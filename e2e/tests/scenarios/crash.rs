@@ -54,7 +54,7 @@ async fn has_begun(cluster: &Cluster, kind: &str) {
 }
 
 /// Kills the operator's process and its pod, and waits until the next one runs.
-async fn kill(scene: &Scene) {
+pub async fn kill(scene: &Scene) {
     let pods: Api<Pod> = Api::namespaced(scene.client.clone(), OPERATOR_NAMESPACE);
     let ours = ListParams::default().labels(&format!("app.kubernetes.io/instance={OPERATOR}"));
     let old = operator::pods(&scene.client).await;

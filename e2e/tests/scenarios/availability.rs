@@ -1,0 +1,251 @@
+//! Planned changes under load: nobody notices.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
+use serde_json::json;
+use temporal_operator::api::services::Role;
+use tokio::time::sleep;
+
+use super::bed::{Bed, OPERATOR_LIVES, full};
+use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::crash;
+use super::film::Film;
+use super::load::{Loaded, assert_no_errors, assert_nothing_gone, assert_nothing_lost, replicated, turn};
+use super::wait::{PATIENCE, since, until};
+
+/// Pods of each role.
+fn replicas() -> usize {
+    if full() { 3 } else { 2 }
+}
+
+/// Undisturbed load, to compare with.
+pub fn steady() -> Duration {
+    Duration::from_secs(if full() { 60 } else { 15 })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolling_restart_under_load() {
+    let turn = turn().await;
+    let scene = Scene::open("roll-load").await;
+    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), replicas())).await;
+    let mut load = Loaded::start(&cluster, "rolling restart", turn).await;
+    load.phase("steady");
+    sleep(steady()).await;
+
+    let before = cluster.all_pods().await;
+    let deployments = Film::<Deployment>::start(&cluster).await;
+    load.phase("one role at a time");
+    let began = Instant::now();
+    restart(&cluster).await;
+    cluster.settled().await;
+    let staged = since(began);
+    let seen = deployments.seen();
+    load.phase("after");
+    sleep(steady()).await;
+    let middle = cluster.all_pods().await;
+
+    load.phase("all Deployments at once");
+    let began = Instant::now();
+    restart_all_at_once(&cluster).await;
+    let at_once = since(began);
+    load.phase("after that");
+    sleep(steady()).await;
+    let after = cluster.all_pods().await;
+    let report = load.stop();
+    for role in ROLES {
+        assert!(before[role].is_disjoint(&middle[role]), "{role} one role at a time: {before:?}, then {middle:?}");
+        assert!(middle[role].is_disjoint(&after[role]), "{role} all at once: {middle:?}, then {after:?}");
+    }
+    never_two_roles(&seen);
+    // what all at once costs is the baseline, not a promise
+    assert_no_errors(&report, &report.figures[..3]);
+    assert_nothing_gone(&report);
+    scene.close(&format!("one role at a time {staged}, all at once {at_once}")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_killed_during_a_rolling_restart_under_load() {
+    let turn = turn().await;
+    let mut scene = Scene::open("roll-kill").await;
+    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
+    scene.operator = None;
+    let alone = OPERATOR_LIVES.write().await;
+    let mut load = Loaded::start(&cluster, "rolling restart, operator killed", turn).await;
+    load.phase("steady");
+    sleep(steady()).await;
+    let before = cluster.all_pods().await;
+    let deployments = Film::<Deployment>::start(&cluster).await;
+    let mut moments = Moments::new();
+    load.phase("roll with kills");
+    let began = Instant::now();
+    restart(&cluster).await;
+    let mut kills = Vec::new();
+    for _ in 0..if full() { 10 } else { 3 } {
+        sleep(moments.next()).await;
+        kills.push(since(began));
+        crash::kill(&scene).await;
+    }
+    cluster.settled().await;
+    let took = since(began);
+    let seen = deployments.seen();
+    load.phase("after");
+    sleep(steady()).await;
+    let after = cluster.all_pods().await;
+    let report = load.stop();
+    drop(alone);
+    for role in ROLES {
+        assert!(before[role].is_disjoint(&after[role]), "{role}: {before:?}, then {after:?}");
+    }
+    never_two_roles(&seen);
+    assert_nothing_lost(&report);
+    scene.close(&format!("seed {}, killed after {}, done after {took}", moments.seed, kills.join(", "))).await;
+}
+
+/// Random moments that can be had again: `TEMPORAL_OPERATOR_E2E_SEED`.
+struct Moments {
+    seed: u64,
+    state: u64,
+}
+
+impl Moments {
+    fn new() -> Self {
+        let given = std::env::var("TEMPORAL_OPERATOR_E2E_SEED").ok().and_then(|s| s.parse().ok());
+        let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
+        println!("moments of seed {seed}");
+        Self { seed, state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+    }
+
+    /// The pause until the next one: up to 12 s.
+    fn next(&mut self) -> Duration {
+        // xorshift
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        Duration::from_millis(self.state % 12_000)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upgrade_under_load() {
+    const PATH: [&str; 3] = ["1.30.8", "1.31.2", "1.32.0"];
+    let turn = turn().await;
+    let scene = Scene::open("upgrade-load").await;
+    PATH.iter().for_each(|version| Bed::get().server_images(version));
+    let (cluster, _) = scene.create("main", &replicated(manifest(PATH[0]), 2)).await;
+    let mut load = Loaded::start(&cluster, "upgrade", turn).await;
+    load.phase(PATH[0]);
+    let open: Vec<String> = (0..5).map(|n| format!("open-{n}")).collect();
+    let queue = format!("{}-{}", cluster.namespace, cluster.name);
+    for id in &open {
+        cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();
+    }
+    sleep(steady()).await;
+    let deployments = Film::<Deployment>::start(&cluster).await;
+    let mut steps = Vec::new();
+    for version in &PATH[1..] {
+        load.phase(&format!("to {version}"));
+        let began = Instant::now();
+        cluster.patch(json!({"version": version})).await;
+        let status = cluster.settled().await;
+        assert_eq!(status.version.as_deref(), Some(*version));
+        steps.push(format!("to {version} in {}", since(began)));
+    }
+    load.phase("after");
+    sleep(steady()).await;
+    let seen = deployments.seen();
+    for id in &open {
+        cluster.temporal(&["workflow", "signal", "--name", "finish", "-w", id]).await.unwrap();
+    }
+    for id in &open {
+        completes(&cluster, id).await;
+    }
+    let report = load.stop();
+    never_two_roles(&seen);
+    assert_nothing_lost(&report);
+    assert_eq!(cluster.view().await.unwrap().server_version, PATH[2]);
+    scene.close(&format!("{}; {} workflows open across it completed", steps.join(", "), open.len())).await;
+}
+
+async fn completes(cluster: &Cluster, id: &str) {
+    until(&format!("workflow {id} completes"), PATIENCE, async || match cluster.workflow_status(id).await.as_deref() {
+        Some("WORKFLOW_EXECUTION_STATUS_COMPLETED") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_scaled_under_load() {
+    let turn = turn().await;
+    let scene = Scene::open("scale-load").await;
+    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
+    let mut load = Loaded::start(&cluster, "history 2 to 4 to 2", turn).await;
+    load.phase("steady");
+    sleep(steady()).await;
+    let before = cluster.all_pods().await;
+    let mut times = Vec::new();
+    for count in [4, 2] {
+        load.phase(&format!("to {count}"));
+        let began = Instant::now();
+        cluster.patch(json!({"services": {"history": {"replicas": count}}})).await;
+        cluster.settled().await;
+        cluster.ring_is_pods(Role::History, count).await;
+        times.push(format!("to {count} in {}", since(began)));
+        load.phase(&format!("with {count}"));
+        sleep(steady()).await;
+    }
+    let after = cluster.all_pods().await;
+    let report = load.stop();
+    for role in ["frontend", "matching", "worker"] {
+        assert_eq!(before[role], after[role], "pods of {role}");
+    }
+    assert_nothing_lost(&report);
+    scene.close(&times.join(", ")).await;
+}
+
+/// Restarts every role of a cluster by the operator.
+pub async fn restart(cluster: &Cluster) {
+    cluster.patch(json!({"log": {"level": "warn"}})).await;
+}
+
+/// What a chart or a user in a hurry does: every Deployment at the same time.
+async fn restart_all_at_once(cluster: &Cluster) {
+    let names = ROLES.map(|role| format!("deployment/{}-{role}", cluster.name));
+    let names = names.iter().map(String::as_str);
+    let bed = Bed::get();
+    let restart: Vec<&str> = ["rollout", "restart"].into_iter().chain(names).collect();
+    bed.kubectl(&cluster.namespace, &restart).unwrap();
+    for role in ROLES {
+        let name = format!("deployment/{}-{role}", cluster.name);
+        let status = ["rollout", "status", &name, "--timeout=50s"];
+        until(&format!("{name} is new"), PATIENCE, async || bed.kubectl(&cluster.namespace, &status)).await;
+    }
+    cluster.settled().await;
+}
+
+/// Never two roles in motion, and each was.
+pub fn never_two_roles(seen: &[Deployment]) {
+    let mut open = BTreeSet::new();
+    let mut states = Vec::new();
+    for deployment in seen {
+        let name = deployment.name_any();
+        let changed = if moves(deployment) { open.insert(name) } else { open.remove(&name) };
+        if changed {
+            states.push(open.clone());
+        }
+    }
+    let together = states.iter().find(|roles| roles.len() > 1);
+    assert!(together.is_none(), "two roles at once: {states:?}");
+    let rolled: BTreeSet<_> = states.iter().flatten().collect();
+    assert_eq!(rolled.len(), ROLES.len(), "every role was seen to roll: {states:?}");
+}
+
+/// Its pods are not all new. One that is only not ready for a moment, on a machine with much to do, is not in motion.
+fn moves(deployment: &Deployment) -> bool {
+    let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else { return true };
+    let new = [status.replicas, status.updated_replicas].iter().all(|n| *n == spec.replicas);
+    !new || status.observed_generation != deployment.metadata.generation
+}

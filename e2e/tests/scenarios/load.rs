@@ -1,0 +1,113 @@
+//! Load on a cluster while something happens to it, and the table of what came of it.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use e2e::failure::explain;
+use e2e::load::{Figures, Load, Report, Table, Target};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::block_in_place;
+
+use super::bed::{Bed, full};
+use super::cluster::{Cluster, ROLES};
+use super::temporal::NAMESPACE;
+
+/// Workflows a second.
+const RATE: f64 = 15.0;
+
+/// One load at a time: two would measure each other.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A load of a cluster, in phases.
+pub struct Loaded {
+    load: Load,
+    title: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Waits for the turn of the next load. To be had before a scene is opened: who has the turn may wait for all scenes to
+/// end before it kills the operator.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().await
+}
+
+impl Loaded {
+    /// Begins; returns when workflows end.
+    pub async fn start(cluster: &Cluster, title: &str, turn: MutexGuard<'static, ()>) -> Self {
+        cluster.register_namespace().await;
+        let bed = Bed::get();
+        let files = bed.layout.log().join("load");
+        let target = Target {
+            address: cluster.frontend().await,
+            namespace: NAMESPACE.to_owned(),
+            queue: format!("{}-{}", cluster.namespace, cluster.name),
+        };
+        let load = block_in_place(|| Load::start(&bed.python, &bed.layout.repo, &files, &target, RATE));
+        let load = load.unwrap_or_else(|error| panic!("no load on {cluster}: {}", explain(&error)));
+        Self { load, title: title.to_owned(), _turn: turn }
+    }
+
+    /// A new phase begins.
+    pub fn phase(&mut self, name: &str) {
+        self.load.phase(name);
+    }
+
+    /// The end: what came of every workflow, printed as a table.
+    pub fn stop(self) -> Report {
+        let report = block_in_place(|| self.load.stop());
+        let report = report.unwrap_or_else(|error| panic!("the load of {:?} broke: {}", self.title, explain(&error)));
+        println!("{}", text(&self.title, &report));
+        report
+    }
+}
+
+/// No workflow was lost or ran twice, and callers got no errors.
+pub fn assert_nothing_lost(report: &Report) {
+    assert_nothing_gone(report);
+    assert_no_errors(report, &report.figures);
+}
+
+/// Callers got no errors in these phases. The SDK does not try again when a connection breaks after it has awaited a
+/// result for ten seconds, and results take that long on a machine with much to do: the short form counts only starts.
+pub fn assert_no_errors(report: &Report, phases: &[Figures]) {
+    let count = |f: &Figures| if full() { f.failed } else { f.refused };
+    assert_eq!(phases.iter().map(count).sum::<usize>(), 0, "callers got errors: {:?}", report.errors);
+}
+
+/// No workflow was lost or ran twice, whatever callers were told.
+pub fn assert_nothing_gone(report: &Report) {
+    let all = |count: fn(&Figures) -> usize| report.figures.iter().map(count).sum::<usize>();
+    assert_eq!(all(|f| f.lost), 0, "lost: {:?}", report.verdict.unfinished);
+    assert_eq!(all(|f| f.duplicated), 0, "ran twice: {:?}", report.verdict.duplicated);
+    let verdict = &report.verdict;
+    let known = |id: &&String| verdict.unfinished.get(*id).is_none_or(|status| status != "MISSING");
+    let unlisted: Vec<_> = verdict.unlisted.iter().filter(known).collect();
+    assert!(unlisted.is_empty(), "not listed: {unlisted:?}");
+}
+
+fn text(title: &str, report: &Report) -> String {
+    let mut text = format!("\n{title}, {RATE} workflows/s\n\n{}", Table(&report.figures));
+    let average = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let average: Vec<&str> = average.split(' ').take(3).collect();
+    let late = report.late.as_secs_f64() * 1000.0;
+    let _ = writeln!(
+        text,
+        "\nThe load itself: {:.0} % of a processor, 99 % of the starts within {late:.0} ms; activities carried out \
+         twice: {}; load average of the machine {}",
+        report.cpu * 100.0,
+        report.repeated,
+        average.join(" ")
+    );
+    for (error, count) in report.errors.iter().take(10) {
+        let _ = writeln!(text, "error ({count} times): {error}");
+    }
+    text
+}
+
+/// A manifest with so many pods of every role.
+pub fn replicated(mut spec: serde_json::Value, replicas: usize) -> serde_json::Value {
+    for role in ROLES {
+        spec["services"][role]["replicas"] = replicas.into();
+    }
+    spec
+}
