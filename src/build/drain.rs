@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 const DEFAULTS: [(&str, &str); 6] = [
     // as long as kube-proxies take to send no new connection
     ("frontend.shutdownFailHealthCheckDuration", "5s"),
-    // calls under way end by themselves; long polls are given up sooner, and begun anew by SDKs
-    ("frontend.shutdownDrainDuration", "10s"),
+    // calls under way end by themselves, those that await a result (`history.longPollExpirationInterval`, 20 s) among
+    // them: an SDK does not try such a call again when it breaks after ten seconds
+    ("frontend.shutdownDrainDuration", "25s"),
     // joins and leaves of a ring happen at common moments of the clock, so that a replaced role moves its shards and task
     // queues once and not with each pod
     ("history.alignMembershipChange", "10s"),

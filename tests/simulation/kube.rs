@@ -142,11 +142,8 @@ impl SimRole {
             let available = |p: &&SimPod| p.is_ready() && now - p.ready_at.unwrap() >= 5;
             let spare = self.living().filter(available).count() > least;
             let surplus = self.living().count() > self.wanted();
-            let goes = |p: &SimPod| {
-                p.leaving_since.is_none()
-                    && (p.template != template
-                        || surplus && p.template == template && self.living().all(|p| p.template == template))
-            };
+            let all_new = self.living().all(|p| p.template == template);
+            let goes = |p: &SimPod| p.leaving_since.is_none() && (p.template != template || (surplus && all_new));
             let victim = self.pods.iter().position(|p| goes(p) && !p.is_ready());
             let victim = victim.or_else(|| self.pods.iter().position(goes).filter(|_| spare));
             match victim {
