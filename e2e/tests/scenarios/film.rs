@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::cluster::Cluster;
 
-/// Every pod of a Deployment is new and available, and no other is left.
+/// Every pod of a Deployment is new and ready, and no other is left.
 pub fn complete(deployment: &Deployment) -> bool {
     let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else { return false };
     let all = [status.replicas, status.updated_replicas, status.ready_replicas];
