@@ -76,6 +76,7 @@ impl Observer {
         let temporal = self.ask_temporal(cluster, live, now).await;
         let settled = live.deployments.iter().all(|d| is_complete(d))
             && live.jobs.iter().all(|j| is_over(j))
+            && counts_agree(live, &temporal)
             && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());
         let pods = if settled { Vec::new() } else { self.pods(cluster).await? };
         Ok(Observed {
@@ -256,6 +257,16 @@ fn is_podless(job: &Job, pods: &[Pod], now: Timestamp) -> bool {
     let name = job.name_any();
     let has_pod = pods.iter().any(|p| p.labels().get("batch.kubernetes.io/job-name").is_some_and(|n| *n == name));
     late && !ended && !active && !has_pod
+}
+
+/// As many members in each ring as the Deployment has pods; else it matters which pods they are.
+fn counts_agree(live: &Live, view: &TemporalView) -> bool {
+    let TemporalView::Seen(membership) = view else { return true };
+    live.role_deployments().into_iter().all(|deployment| {
+        let role = deployment.labels().get(labels::COMPONENT).and_then(|name| Role::parse(name));
+        let pods = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
+        role.is_none_or(|role| membership.members(role) == pods)
+    })
 }
 
 fn is_over(job: &Job) -> bool {

@@ -237,7 +237,9 @@ fn services(
         }
         _ => {
             let version = &cluster.version;
-            let text = format!("The {role} role of server {version} has {ready} of {wanted} pods ready.");
+            // during a rollout old and new pods are there side by side
+            let more = if ready > wanted { ", old ones among them" } else { "" };
+            let text = format!("The {role} role of server {version} has {ready} of {wanted} pods ready{more}.");
             Verdict::new(Truth::False, "RoleProgressing", text)
         }
     }
