@@ -178,6 +178,13 @@ impl Cmd {
 #[derive(Debug)]
 pub struct Background(Child);
 
+impl Background {
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         let group = self.0.id() as i32;

@@ -15,6 +15,8 @@ pub const FABRIC: &str = "to-fabric";
 pub const HOST_LINK: &str = "to-host";
 /// All pods.
 pub const PODS_CIDR: &str = "10.244.0.0/16";
+/// All pods on nodes that are not there (see `bench::scale`). Their addresses lead to the host.
+pub const FAKE_PODS_CIDR: &str = "10.245.0.0/16";
 /// All services.
 pub const SERVICES_CIDR: &str = "10.96.0.0/16";
 /// The API server as a service.

@@ -68,11 +68,7 @@ enum Verb {
         images: Vec<Named>,
     },
     /// Measure the operator and write BENCHMARKS.md; on a testbed without clusters.
-    Bench {
-        /// How many pairs of runs.
-        #[arg(long, default_value_t = 3)]
-        pairs: usize,
-    },
+    Bench(bench::What),
     /// Look whether this machine can run the testbed.
     Doctor,
     /// Take a node's link down; its pods run on.
@@ -121,7 +117,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Distclean => distclean(&screen, &layout),
         Verb::Build { targets } => build(&screen, &layout, targets),
         Verb::Images { images } => images_of(&screen, &layout, images),
-        Verb::Bench { pairs } => bench::bench(&screen, &layout, pairs),
+        Verb::Bench(what) => bench::bench(&screen, &layout, &what),
         Verb::Doctor => host::doctor(&layout),
         Verb::Cut { node } => cluster::cut(existing(&layout, node)?),
         Verb::Join { node } => cluster::join(existing(&layout, node)?),

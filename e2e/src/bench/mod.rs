@@ -3,14 +3,15 @@
 mod by_hand;
 mod measure;
 mod page;
+mod scale;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
 
 use crate::build::{self, Target};
 use crate::cluster;
-use crate::command::put;
 use crate::demo::{Install, Kube, install};
 use crate::failure::WithRemedy;
 use crate::host;
@@ -25,9 +26,32 @@ const PATIENCE: &str = "--timeout=300s";
 /// Settled time over which idle costs are taken.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Pairs of runs, the operator's and by hand, in turn.
-pub fn bench(screen: &Screen, layout: &Layout, pairs: usize) -> Result<()> {
-    anyhow::ensure!(pairs > 0, "at least one pair is needed");
+/// A part of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// One cluster, beside the same objects by hand.
+    One,
+    /// Many clusters at once, on fake nodes.
+    Scale,
+}
+
+/// What is measured.
+#[derive(Debug, Args)]
+pub struct What {
+    /// Only this part; the page keeps what it says of the other.
+    #[arg(long)]
+    only: Option<Part>,
+    /// How many pairs of runs, the operator's and by hand, in turn.
+    #[arg(long, default_value_t = 3)]
+    pairs: usize,
+    /// How many clusters at once, each number in turn.
+    #[arg(long, value_delimiter = ',', default_value = "50,500")]
+    clusters: Vec<usize>,
+}
+
+/// Measures and writes the page.
+pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
+    anyhow::ensure!(what.pairs > 0, "at least one pair is needed");
     host::need_root()?;
     host::install(screen, layout, &host::BASE)?;
     for target in Target::demo() {
@@ -38,10 +62,25 @@ pub fn bench(screen: &Screen, layout: &Layout, pairs: usize) -> Result<()> {
     image::load(screen, layout, &nodes, &archives)?;
     let kube = Kube::testbed(layout);
     let operator = archives.iter().find(|a| a.reference == Image::Operator.reference()).context("no operator image")?;
-    install(screen, layout, &kube, &Install { image_key: format!("{}-bench", operator.key), image: None })?;
-    alone(&kube)?;
+    let image_key = format!("{}-bench", operator.key);
+    if what.only != Some(Part::Scale) {
+        install(screen, layout, &kube, &Install { image_key: image_key.clone(), image: None })?;
+        alone(&kube)?;
+        let image_size = std::fs::metadata(&operator.file).context("the operator's image is not there")?.len();
+        let page = one(screen, layout, &kube, what.pairs, image_size)?;
+        page::put_one(layout, &page)?;
+        screen.say(&page.text());
+    }
+    if what.only != Some(Part::One) {
+        let scales = scale::run(screen, layout, &kube, &image_key, &what.clusters)?;
+        page::put_scale(layout, &scales)?;
+        screen.say(&page::scale_text(&scales));
+    }
+    Ok(())
+}
 
-    let image_size = std::fs::metadata(&operator.file).context("the operator's image is not there")?.len();
+/// One cluster, in turn by the operator and by hand.
+fn one(screen: &Screen, layout: &Layout, kube: &Kube, pairs: usize, image_size: u64) -> Result<Page> {
     let binary = build::operator_binary(screen, layout)?;
     let binary_size = std::fs::metadata(&binary).context("the operator's program is not there")?.len();
     let idle = screen.step("the operator with nothing to do", |_| idle(layout))?;
@@ -50,7 +89,7 @@ pub fn bench(screen: &Screen, layout: &Layout, pairs: usize) -> Result<()> {
         // in turn, so that whatever warms up helps both
         for operators_turn in [pair % 2 == 0, pair % 2 != 0] {
             let namespace = format!("bench-{pair}-{}", if operators_turn { "operator" } else { "by-hand" });
-            let bed = Bed { kube: &kube, layout, namespace: &namespace };
+            let bed = Bed { kube, layout, namespace: &namespace };
             bed.prepare()?;
             if operators_turn {
                 page.operator.push(screen.step(&format!("pair {}: the operator", pair + 1), |_| bed.operator())?);
@@ -64,10 +103,7 @@ pub fn bench(screen: &Screen, layout: &Layout, pairs: usize) -> Result<()> {
             bed.remove()?;
         }
     }
-    let file = layout.repo.join("BENCHMARKS.md");
-    put(&file, page.text())?;
-    screen.say(&page.text());
-    Ok(())
+    Ok(page)
 }
 
 /// Other clusters would be measured as well.

@@ -9,7 +9,7 @@ mod python;
 mod temporal;
 
 pub use debian::{BASE_LIBRARIES, Rootfs};
-pub use operator::binary as operator_binary;
+pub use operator::{binary as operator_binary, stand_in};
 pub use python::python;
 pub use temporal::{Server, temporal_ui};
 
@@ -127,8 +127,17 @@ fn helm(screen: &Screen, layout: &Layout) -> Result<()> {
     offer(layout, &dir.join("helm"))
 }
 
+/// kwok's program; built by [`Target::Kwok`].
+pub fn kwok_program(layout: &Layout) -> PathBuf {
+    kwok_dir(layout).join("kwok")
+}
+
+fn kwok_dir(layout: &Layout) -> PathBuf {
+    layout.build().join(format!("kwok-{}", versions::KWOK))
+}
+
 fn kwok(screen: &Screen, layout: &Layout) -> Result<()> {
-    let dir = layout.build().join(format!("kwok-{}", versions::KWOK));
+    let dir = kwok_dir(layout);
     let package = |name: &str| format!("sigs.k8s.io/kwok/cmd/{name}@v{}", versions::KWOK);
     let (kwok, kwokctl) = (package("kwok"), package("kwokctl"));
     go::install(screen, layout, &format!("kwok {}", versions::KWOK), &dir, &[(&kwok, "kwok"), (&kwokctl, "kwokctl")])?;

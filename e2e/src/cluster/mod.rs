@@ -9,8 +9,9 @@ mod pki;
 mod state;
 mod up;
 
+pub use daemon::Daemon;
 pub use down::down;
-pub use network::{cut, join, must_exist};
+pub use network::{answer_for_fake_pods, cut, ignore_fake_pods, join, must_exist};
 pub use state::State;
 pub use up::up;
 

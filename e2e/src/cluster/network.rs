@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::Cmd;
 use crate::failure::WithRemedy;
-use crate::layout::{FABRIC, FABRIC_CIDR, HOST_IP, HOST_LINK, Layout, Node, SERVICES_CIDR};
+use crate::layout::{FABRIC, FABRIC_CIDR, FAKE_PODS_CIDR, HOST_IP, HOST_LINK, Layout, Node, SERVICES_CIDR};
 
 /// A node's link, in its namespace.
 const NODE_LINK: &str = "eth0";
@@ -40,8 +40,22 @@ pub fn make(nodes: &[Node]) -> Result<()> {
     ip(None, &["route", "replace", SERVICES_CIDR, "via", &Node::control_plane().ip()])
 }
 
+/// Makes this machine answer for every address of pods that are not there. What is sent to them arrives here, by the
+/// nodes' default route.
+pub fn answer_for_fake_pods() -> Result<()> {
+    ip(None, &["route", "replace", "local", FAKE_PODS_CIDR, "dev", "lo"])
+}
+
+/// The opposite.
+pub fn ignore_fake_pods() -> Result<()> {
+    let route = ["local", FAKE_PODS_CIDR, "dev", "lo"];
+    let there = Cmd::new("ip").args(["route", "show", "table", "local"]).args(route).output()?;
+    if there.trim().is_empty() { Ok(()) } else { ip(None, &[["route", "del"].as_slice(), &route].concat()) }
+}
+
 /// Removes all of it.
 pub fn remove() -> Result<()> {
+    ignore_fake_pods()?;
     // The routes go with the link.
     if has_link(None, HOST_LINK) {
         ip(None, &["link", "del", HOST_LINK])?;
