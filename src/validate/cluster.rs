@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use semver::Version;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -112,8 +113,8 @@ impl ValidCluster {
 
     /// The role's settings; the defaults of one that is not wanted.
     #[must_use]
-    pub fn role(&self, role: Role) -> ValidRole {
-        self.roles.get(&role).cloned().unwrap_or_else(|| ValidRole::default_of(role))
+    pub fn role(&self, role: Role) -> Cow<'_, ValidRole> {
+        self.roles.get(&role).map_or_else(|| Cow::Owned(ValidRole::default_of(role)), Cow::Borrowed)
     }
 }
 
