@@ -54,10 +54,13 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     anyhow::ensure!(what.pairs > 0, "at least one pair is needed");
     host::need_root()?;
     host::install(screen, layout, &host::BASE)?;
-    for target in Target::demo() {
-        target.build(screen, layout)?;
-    }
-    let archives = Image::demo().iter().map(|i| image::make(screen, layout, i)).collect::<Result<Vec<_>>>()?;
+    // no Temporal runs behind many clusters
+    let (targets, images) = match what.only {
+        Some(Part::Scale) => (Target::cluster(), vec![Image::Operator]),
+        _ => (Target::demo(), Image::demo()),
+    };
+    targets.iter().try_for_each(|target| target.build(screen, layout))?;
+    let archives = images.iter().map(|i| image::make(screen, layout, i)).collect::<Result<Vec<_>>>()?;
     let nodes = cluster::up(screen, layout, None)?;
     image::load(screen, layout, &nodes, &archives)?;
     let kube = Kube::testbed(layout);
