@@ -61,8 +61,9 @@ pub(super) fn run(
         .iter()
         .map(|count| {
             remove(screen, kube)?;
-            alone(kube)?;
+            // first of all its kinds
             install(screen, layout, kube, &Install { image_key: format!("{image_key}-{count}"), image: None })?;
+            alone(kube)?;
             prepare(kube)?;
             let scale = screen.step(&format!("{count} clusters"), |step| many(step, layout, kube, &nodes, *count))?;
             remove(screen, kube)?;
