@@ -82,6 +82,9 @@ fn kwok(layout: &Layout) -> Result<Background> {
         format!("--manage-nodes-with-annotation-selector={KWOK}=fake"),
         format!("--cidr={FAKE_PODS_CIDR}"),
         format!("--node-ip={}", node.ip()),
+        // a heartbeat in the node's status waits its turn among all pods; a lease does not, and a node that is late is
+        // given up, its pods with it
+        "--node-lease-duration-seconds=40".to_owned(),
         "--server-address=127.0.0.1:10247".to_owned(),
     ];
     Cmd::inside(&node.netns(), program).args(args).spawn()
