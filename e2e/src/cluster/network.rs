@@ -48,9 +48,8 @@ pub fn answer_for_fake_pods() -> Result<()> {
 
 /// The opposite.
 pub fn ignore_fake_pods() -> Result<()> {
-    let route = ["local", FAKE_PODS_CIDR, "dev", "lo"];
-    let there = Cmd::new("ip").args(["route", "show", "table", "local"]).args(route).output()?;
-    if there.trim().is_empty() { Ok(()) } else { ip(None, &[["route", "del"].as_slice(), &route].concat()) }
+    let there = Cmd::new("ip").args(["route", "show", "table", "local", FAKE_PODS_CIDR]).output()?;
+    if there.trim().is_empty() { Ok(()) } else { ip(None, &["route", "del", "local", FAKE_PODS_CIDR, "dev", "lo"]) }
 }
 
 /// Removes all of it.
