@@ -171,7 +171,7 @@ async fn tell(
     Ok(())
 }
 
-fn key(cluster: &TemporalCluster) -> ClusterRef {
+pub(super) fn key(cluster: &TemporalCluster) -> ClusterRef {
     ClusterRef { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
 }
 

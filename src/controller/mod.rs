@@ -83,10 +83,8 @@ impl Ctx {
         self.applier.forget(&namespace, &gone.name);
         self.observer.forget(&namespace, &gone.name);
         self.metrics.forget(&namespace, &gone.name);
-        if let Some(uid) = &gone.extra.uid {
-            self.statuses.forget(uid);
-        }
         let cluster = ClusterRef { namespace, name: gone.name.clone() };
+        self.statuses.forget(&cluster);
         self.pauses.forget(&cluster);
         self.backoff.reset(&cluster);
     }

@@ -1,37 +1,72 @@
 //! The statuses written a moment ago, until the watch has caught up with them.
 
+use super::cluster::key;
 use crate::api::{TemporalCluster, TemporalClusterStatus};
+use crate::temporal::ClusterRef;
 use kube::ResourceExt;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// By uid: the `resourceVersion` the status was written over, and the status.
+/// The `resourceVersion` the status was written over, and the status.
 #[derive(Default)]
-pub(super) struct Statuses(Mutex<HashMap<String, (String, TemporalClusterStatus)>>);
+pub(super) struct Statuses(Mutex<HashMap<ClusterRef, (String, TemporalClusterStatus)>>);
 
 impl Statuses {
     /// The newest status known: the one just written as long as the watch still shows the object from before, else the
     /// object's own. Without this, a time that was just set would be set again.
     pub(super) fn latest(&self, cluster: &TemporalCluster) -> TemporalClusterStatus {
         let shown = cluster.resource_version().unwrap_or_default();
-        match self.all().get(&cluster.uid().unwrap_or_default()) {
-            Some((over, written)) if *over == shown => written.clone(),
-            _ => cluster.status.clone().unwrap_or_default(),
+        let mut all = self.all();
+        let key = key(cluster);
+        match all.get(&key) {
+            Some((over, written)) if *over == shown => return written.clone(),
+            Some(_) => drop(all.remove(&key)), // the watch has caught up
+            None => {}
         }
+        cluster.status.clone().unwrap_or_default()
     }
 
     /// A status was written over this object.
     pub(super) fn wrote(&self, cluster: &TemporalCluster, status: TemporalClusterStatus) {
         let over = cluster.resource_version().unwrap_or_default();
-        self.all().insert(cluster.uid().unwrap_or_default(), (over, status));
+        self.all().insert(key(cluster), (over, status));
     }
 
     /// A cluster is gone.
-    pub(super) fn forget(&self, uid: &str) {
-        self.all().remove(uid);
+    pub(super) fn forget(&self, cluster: &ClusterRef) {
+        self.all().remove(cluster);
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, (String, TemporalClusterStatus)>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<ClusterRef, (String, TemporalClusterStatus)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn cluster(version: &str) -> TemporalCluster {
+        let sql = json!({"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "d", "connectAddr": "db:1"}});
+        serde_json::from_value(json!({
+            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
+            "metadata": {"name": "c", "namespace": "ns", "resourceVersion": version},
+            "spec": {"numHistoryShards": 4, "persistence": {"defaultStore": sql, "visibilityStore": sql}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_status_is_remembered_until_it_is_seen_or_the_cluster_is_gone() {
+        let statuses = Statuses::default();
+        let written = TemporalClusterStatus { message: Some("m".to_owned()), ..TemporalClusterStatus::default() };
+        statuses.wrote(&cluster("1"), written.clone());
+        assert_eq!(statuses.latest(&cluster("1")), written);
+        assert_eq!(statuses.latest(&cluster("2")), TemporalClusterStatus::default());
+        assert!(statuses.all().is_empty());
+        statuses.wrote(&cluster("2"), written);
+        statuses.forget(&key(&cluster("3")));
+        assert!(statuses.all().is_empty());
     }
 }
