@@ -104,14 +104,14 @@ fn control_plane(layout: &Layout) -> Result<()> {
     let credentials = |name: &str| {
         format!(
             "--kubeconfig={conf}/{name}.kubeconfig --authentication-kubeconfig={conf}/{name}.kubeconfig \
-         --authorization-kubeconfig={conf}/{name}.kubeconfig --leader-elect=false --bind-address=127.0.0.1"
+         --authorization-kubeconfig={conf}/{name}.kubeconfig --leader-elect=false --bind-address=127.0.0.1 \
+         --kube-api-qps=300 --kube-api-burst=600"
         )
     };
     let manager = credentials("kube-controller-manager")
         + &format!(
             " --use-service-account-credentials --service-account-private-key-file={pki}/sa.key --root-ca-file={pki}/ca.crt \
-         --cluster-signing-cert-file={pki}/ca.crt --cluster-signing-key-file={pki}/ca.key --allocate-node-cidrs=false \
-         --kube-api-qps=300 --kube-api-burst=600"
+         --cluster-signing-cert-file={pki}/ca.crt --cluster-signing-key-file={pki}/ca.key --allocate-node-cidrs=false"
         );
     for (name, args) in [("kube-controller-manager", manager), ("kube-scheduler", credentials("kube-scheduler"))] {
         Daemon::new(layout, name).start(node, &program(layout, name), &words(&args))?;
