@@ -147,6 +147,12 @@ impl Cmd {
         Ok(Background(child))
     }
 
+    /// The same; what it says of errors is kept.
+    pub fn spawn_logged(mut self, log: &Path) -> Result<Background> {
+        let child = start(&mut self.command, Stdio::null(), Stdio::null(), append(log)?.into())?;
+        Ok(Background(child))
+    }
+
     /// Becomes that program.
     pub fn exec(mut self) -> anyhow::Error {
         let line = self.line();

@@ -2,6 +2,8 @@
 
 use prost::Message;
 
+use crate::pods::Rings;
+
 /// Those of the sample that the bench multiplies.
 const SHARDS: i32 = 64;
 const VERSION: &str = "1.31.2";
@@ -48,25 +50,26 @@ struct System {
     server_version: String,
 }
 
-/// The message that answers a call.
-pub fn to(call: &str) -> Vec<u8> {
+/// The message that answers a call to a frontend of the cluster with these rings. A history host has all shards, whichever
+/// it is: the sample has one. What is not here gets an empty message, which is answer enough to the other legs of the
+/// canary and to a list of workflows.
+pub fn to(call: &str, rings: Rings) -> Vec<u8> {
     match call {
-        "DescribeCluster" => cluster().encode_to_vec(),
+        "DescribeCluster" => cluster(rings).encode_to_vec(),
         "DescribeHistoryHost" => HistoryHost { shard_ids: (1..=SHARDS).collect() }.encode_to_vec(),
         "GetSystemInfo" => System { server_version: VERSION.to_owned() }.encode_to_vec(),
         _ => Vec::new(),
     }
 }
 
-fn cluster() -> Cluster {
-    let ring = |(role, port): (&str, u16)| Ring {
-        role: role.to_owned(),
-        members: vec![Host { identity: format!("127.0.0.1:{port}") }],
-    };
-    let roles = [("frontend", 7233), ("history", 7234), ("matching", 7235), ("worker", 7239)];
+fn cluster(rings: Rings) -> Cluster {
+    let rings = rings.into_iter().map(|(role, members)| {
+        let members = members.iter().map(|address| Host { identity: address.to_string() }).collect();
+        Ring { role, members }
+    });
     Cluster {
         server_version: VERSION.to_owned(),
-        membership: Some(Membership { rings: roles.map(ring).into() }),
+        membership: Some(Membership { rings: rings.collect() }),
         history_shard_count: SHARDS,
     }
 }

@@ -43,7 +43,8 @@ impl<'a> FakeNodes<'a> {
         screen.step("fake nodes, and a stand-in for Temporal", |_| {
             remove(kube)?;
             cluster::answer_for_fake_pods()?;
-            let stand_in = Cmd::new(stand_in).arg(format!("0.0.0.0:{FRONTEND}")).spawn()?;
+            let stand_in = Cmd::new(stand_in).arg(format!("0.0.0.0:{FRONTEND}")).arg(layout.kubeconfig());
+            let stand_in = stand_in.spawn_logged(&layout.log().join("stand-in.log"))?;
             answers()?;
             let nodes = Self { kube, kwok: kwok(layout)?, _stand_in: stand_in };
             let items: Vec<Value> = (1..=NODES).map(node).collect();

@@ -26,6 +26,8 @@ fn cluster(sample: &Value, number: usize) -> Value {
     spec["services"] = json!({"overrides": on_fake_nodes});
     spec["ui"]["overrides"] = on_fake_nodes;
     spec["jobScheduling"] = fake_nodes::placement();
+    // how long it takes is what is measured; nothing is given up for that
+    spec["rollout"] = json!({"stepTimeout": "1h"});
     for (store, suffix) in [("defaultStore", ""), ("visibilityStore", "_visibility")] {
         spec["persistence"][store]["sql"]["databaseName"] = format!("scale_{number:03}{suffix}").into();
     }
