@@ -41,4 +41,5 @@ mod scenarios {
     mod services;
     mod stores;
     mod ui;
+    mod way_back;
 }

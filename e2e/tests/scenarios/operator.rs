@@ -61,8 +61,12 @@ pub async fn leader(client: &Client) -> Pod {
 /// Its metrics: the whole text of the first pod that leads.
 pub async fn metrics(client: &Client) -> String {
     let path = |pod: &str| format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{pod}:8080/proxy/metrics");
-    let pod = leader(client).await.name_any();
-    Bed::get().kubectl(OPERATOR_NAMESPACE, &["get", "--raw", &path(&pod)]).unwrap()
+    // a leader that another scenario has just ended holds the Lease for a while and has no address
+    until("the leader gives its metrics", PATIENCE, async || {
+        let pod = leader(client).await.name_any();
+        Bed::get().kubectl(OPERATOR_NAMESPACE, &["get", "--raw", &path(&pod)])
+    })
+    .await
 }
 
 /// The value of a metric without labels.
