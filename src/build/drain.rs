@@ -12,8 +12,8 @@ const DEFAULTS: [(&str, &str); 6] = [
     // calls under way end by themselves, those that await a result (`history.longPollExpirationInterval`, 20 s) among
     // them: an SDK does not try such a call again when it breaks after ten seconds
     ("frontend.shutdownDrainDuration", "25s"),
-    // joins and leaves of a ring happen at common moments of the clock, so that a replaced role moves its shards and task
-    // queues once and not with each pod
+    // joins and leaves of a ring happen at common moments of the clock, so that an old pod hands its shards and task queues
+    // to the new one in one move
     ("history.alignMembershipChange", "10s"),
     ("matching.alignMembershipChange", "10s"),
     // for where the alignment is switched off

@@ -68,24 +68,16 @@ pub fn deployment(
     Ok(Object::Deployment(Box::new(deployment)))
 }
 
-/// All new pods come before the old ones go: they join the ring at one moment and the old ones leave it at one, so that
-/// shards and task queues move twice at most. Where there is no room for all of them, Kubernetes goes on with as many as
-/// fit. A surge pod of history must own a shard to turn ready, which is likely only with many shards per pod; with fewer
-/// they come one by one, and with few one pod makes room first.
+/// Pods are replaced one by one: servers that start take processors from those that serve. A surge pod of history must own
+/// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first.
 fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
-    let pods = cluster.role(role).replicas;
-    let shards_suffice = |all: i32| role != Role::History || cluster.history_shards >= 8 * all;
-    let (surge, unavailable) = match pods {
-        _ if role != Role::History => (IntOrString::String("100%".into()), 0),
-        Some(pods) if pods > 1 && shards_suffice(2 * pods) => (IntOrString::String("100%".into()), 0),
-        pods if shards_suffice(pods.unwrap_or(1) + 1) => (IntOrString::Int(1), 0),
-        _ => (IntOrString::Int(0), 1),
-    };
+    let pods = cluster.role(role).replicas.unwrap_or(1) + 1;
+    let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * pods);
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
-            max_surge: Some(surge),
-            max_unavailable: Some(IntOrString::Int(unavailable)),
+            max_surge: Some(IntOrString::Int(surge)),
+            max_unavailable: Some(IntOrString::Int(1 - surge)),
         }),
     }
 }

@@ -81,9 +81,7 @@ fn the_worker_is_probed_as_its_version_can_answer(#[case] version: &str, #[case]
 }
 
 #[rstest]
-#[case(64, 3, "100%", "0")]
-#[case(40, 3, "1", "0")]
-#[case(64, 1, "1", "0")]
+#[case(64, 3, "1", "0")]
 #[case(8, 1, "0", "1")]
 fn history_surges_only_when_a_new_pod_can_own_shards(
     #[case] shards: i32,
@@ -96,7 +94,7 @@ fn history_surges_only_when_a_new_pod_can_own_shards(
         m["spec"]["services"] = json!({"history": {"replicas": replicas}});
     });
     let strategy = body(&cluster, Kind::Deployment, "c-history")["spec"]["strategy"]["rollingUpdate"].clone();
-    assert_eq!(strategy["maxSurge"].to_string().trim_matches('"'), surge);
+    assert_eq!(strategy["maxSurge"].to_string(), surge);
     assert_eq!(strategy["maxUnavailable"].to_string(), unavailable);
 }
 

@@ -14,19 +14,18 @@ const POSTGRES_DEFAULT: i64 = 100;
 
 /// One warning for each database server that may be asked for more than it grants.
 pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: [&ValidStore; 2]) -> Vec<String> {
-    let replicas = || roles.values().map(|r| i64::from(r.replicas.unwrap_or(1)));
-    // one role is rolled at a time, all its new pods before the old ones go
-    let surge = replicas().max().unwrap_or(0);
-    let pods = replicas().sum::<i64>() + surge;
+    let replicas: i64 = roles.values().map(|r| i64::from(r.replicas.unwrap_or(1))).sum();
+    // one role is rolled at a time, with one pod more than it has
+    let pods = replicas + 1;
     let stores: Vec<_> = stores.into_iter().filter_map(|s| Some((s.kind, s.sql()?))).collect();
     let on_one_server = |a: &Pool<'_>, b: &Pool<'_>| a.1.address() == b.1.address();
-    stores.chunk_by(on_one_server).filter_map(|on_server| warning(pods, surge, on_server)).collect()
+    stores.chunk_by(on_one_server).filter_map(|on_server| warning(pods, on_server)).collect()
 }
 
 /// A store and its database.
 type Pool<'a> = (StoreKind, &'a ValidSql);
 
-fn warning(pods: i64, surge: i64, stores: &[Pool<'_>]) -> Option<String> {
+fn warning(pods: i64, stores: &[Pool<'_>]) -> Option<String> {
     let address = stores.first()?.1.address();
     if let Some((kind, _)) = stores.iter().find(|(_, sql)| sql.max_conns == 0) {
         return Some(format!(
@@ -42,7 +41,7 @@ fn warning(pods: i64, surge: i64, stores: &[Pool<'_>]) -> Option<String> {
         return None;
     }
     let may = format!(
-        "{pods} pods ({surge} of them during a rollout) may open {pool} connections each to {address}, {asked} in all"
+        "{pods} pods (one of them during a rollout) may open {pool} connections each to {address}, {asked} in all"
     );
     Some(match told {
         Some(_) => format!(

@@ -29,7 +29,7 @@ async fn a_role_that_does_not_get_ready_goes_back() {
     ] {
         assert!(said.contains(part), "{part:?} is not in {said:?}");
     }
-    let (_, reason) = cluster.condition(conditions::READY, "True").await;
+    let (reason, _) = cluster.condition(conditions::READY, "True").await;
     assert_eq!(reason, "RolloutStopped");
     until("the new pod is gone", PATIENCE, async || match cluster.all_pods().await {
         now if now == before => Ok(()),
