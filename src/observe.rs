@@ -1,13 +1,13 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
 use crate::api::services::Role;
-use crate::api::{TemporalClusterStatus, labels};
+use crate::api::{TemporalClusterStatus, annotations, labels};
 use crate::plan::rollout::{is_complete, is_late};
 use crate::plan::{Membership, Observed, TemporalView};
 use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
-use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
@@ -90,7 +90,7 @@ impl Observer {
             replica_set_configs: self.replica_set_configs(cluster),
             secrets: self.secret_versions(cluster, settled).await?,
             temporal,
-            revisions: self.revisions(cluster, old, now).await?,
+            revisions: self.revisions(cluster, live, old, now).await?,
             monitors_served: self.stores.service_monitors_served.get(),
         })
     }
@@ -121,6 +121,7 @@ impl Observer {
     async fn revisions(
         &self,
         cluster: &ValidCluster,
+        live: &Live,
         old: &TemporalClusterStatus,
         now: Timestamp,
     ) -> Result<Vec<ReplicaSet>, ObserveError> {
@@ -128,6 +129,12 @@ impl Observer {
         let late = rollout.and_then(|r| r.step.as_ref()).filter(|s| is_late(cluster, s, now)).map(|s| &s.role);
         let going_back = || rollout?.failed.as_ref().filter(|f| f.rolled_back).map(|f| &f.role);
         let Some(role) = late.or_else(going_back) else { return Ok(Vec::new()) };
+        let proven = rollout.and_then(|r| r.proven.get(role));
+        let given = |d: &&Arc<Deployment>| d.labels().get(labels::COMPONENT) == Some(role);
+        let hash = live.deployments.iter().find(given).and_then(|d| d.annotations().get(annotations::TEMPLATE_HASH));
+        if proven.is_some() && hash == proven {
+            return Ok(Vec::new()); // it is back already
+        }
         let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &cluster.namespace);
         let selector = format!("{}={},{}={role}", labels::NAME, cluster.name, labels::COMPONENT);
         Ok(api.list(&ListParams::default().labels(&selector)).await?.items)

@@ -1,10 +1,12 @@
 //! `elasticsearch` of a store: Elasticsearch or OpenSearch for visibility.
 
+use super::persistence::bracketed;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Index that is used when none is named; the Go operator's.
+/// Index that is used when none is named, the Go operator's; and how every other must begin, since Temporal's index template
+/// is for such names (server 1.30–1.32, `schema/elasticsearch/visibility`: `index_patterns`).
 pub const DEFAULT_INDEX: &str = "temporal_visibility_v1";
 
 /// Versions of Elasticsearch's interface. The server has one client, for `v7` and `v8` alike; OpenSearch speaks `v7`.
@@ -129,8 +131,7 @@ impl Endpoint {
     /// `host:port`, an IPv6 host in brackets.
     #[must_use]
     pub fn address(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        format!("{}:{}", bracketed(&self.host), self.port)
     }
 
     /// `http` or `https`.

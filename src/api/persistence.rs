@@ -192,3 +192,9 @@ fn attributes(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "string", "maxLength": 1024},
     })
 }
+
+/// A host as it stands before a port: an IPv6 address in brackets.
+#[must_use]
+pub fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}

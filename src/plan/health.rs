@@ -162,7 +162,7 @@ fn sentence(
 }
 
 fn paused(rollout: &Rollout) -> String {
-    let waiting: Vec<&str> = rollout.waiting().into_iter().map(Role::name).collect();
+    let waiting = rollout.waiting();
     let who = if waiting.is_empty() { "the next step".to_owned() } else { waiting.join(", ") };
     format!("The rollout is paused by spec.rollout.paused; {who} waits. Set it to false to go on.")
 }

@@ -55,9 +55,8 @@ pub fn cluster(
     let config = ServerConfig::render(valid);
     let secrets = secret_versions(seen);
     let blocked = !missing.is_empty() || seen.taken.is_some();
-    let paused = valid.rollout.paused && valid.established;
     let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
-    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || paused, now);
+    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || valid.is_paused(), now);
     let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen, old, now)?;
 
     let mut objects = build::foundation(valid)?;
@@ -68,8 +67,7 @@ pub fn cluster(
     notes.extend(visibility::failure(valid, seen));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
-    let waited_for = objects.iter().filter(|o| o.kind() == Kind::Deployment);
-    let unsent = waited_for.into_iter().find(|o| !seen.has_been_sent(o)).map(Object::key);
+    let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);
     let taken = seen.taken.as_ref();
     let blockers = Blockers { taken, missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);

@@ -65,11 +65,11 @@ impl Rollout {
         self.roles.iter().find(|r| r.role == role)
     }
 
-    /// Roles that wait for their turn, in the order they have it.
+    /// Names of the roles that wait for their turn, in the order they have it.
     #[must_use]
-    pub fn waiting(&self) -> Vec<Role> {
+    pub fn waiting(&self) -> Vec<&'static str> {
         let waits = |role: &Role| self.state(*role).is_some_and(|s| s.progress == Progress::Outdated);
-        ROLL_ORDER.into_iter().filter(waits).collect()
+        ROLL_ORDER.into_iter().filter(waits).map(Role::name).collect()
     }
 }
 
@@ -93,7 +93,7 @@ pub fn plan(
         .map(|role| RoleView::of(cluster, role, config, secrets, seen))
         .collect::<Result<Vec<_>, _>>()?;
     let failed = failure::still(&before, &views).or_else(|| failure::overdue(cluster, &before, &views, seen, old, now));
-    let paused = cluster.rollout.paused && cluster.established;
+    let paused = cluster.is_paused();
     let stopped = paused || failed.is_some() || !allowed;
     let turn = (!stopped).then(|| turn(&views, seen, hopeless(cluster, old, now))).flatten();
 
@@ -146,15 +146,11 @@ fn turn(views: &[RoleView<'_>], seen: &Observed, hopeless: bool) -> Option<Role>
 /// heals it.
 fn hopeless(cluster: &ValidCluster, old: &TemporalClusterStatus, now: Timestamp) -> bool {
     let since = conditions::get(&old.conditions, MEMBERSHIP_HEALTHY).filter(|c| c.status != "True");
-    since.is_some_and(|c| elapsed(c.last_transition_time.0, now) >= timeout(cluster))
+    since.is_some_and(|c| now.duration_since(c.last_transition_time.0) >= timeout(cluster))
 }
 
 fn timeout(cluster: &ValidCluster) -> SignedDuration {
     SignedDuration::try_from(cluster.rollout.step_timeout).unwrap_or(SignedDuration::MAX)
-}
-
-fn elapsed(since: Timestamp, now: Timestamp) -> SignedDuration {
-    now.duration_since(since)
 }
 
 /// What is to be remembered.

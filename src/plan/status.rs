@@ -89,7 +89,7 @@ fn services(rollout: &Rollout) -> Vec<ServiceStatus> {
 
 /// Whether server pods are being replaced.
 fn progress(cluster: &ValidCluster, rollout: &Rollout) -> (Truth, &'static str, String) {
-    let waiting: Vec<&str> = rollout.waiting().into_iter().map(Role::name).collect();
+    let waiting = rollout.waiting();
     let then = |rest: &[&str]| if rest.is_empty() { String::new() } else { format!("; then {}", rest.join(", ")) };
     if let Some(failed) = &rollout.record.failed {
         return (Truth::False, ROLLOUT_STOPPED, failed.message.clone());

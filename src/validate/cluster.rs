@@ -9,6 +9,7 @@ use super::observability::ValidMonitors;
 use super::rollout::ValidRollout;
 use super::tls::{ValidMigration, ValidTls};
 use crate::api::observability::ConstrainedValue;
+use crate::api::persistence::bracketed;
 use crate::api::services::{ClientServiceSpec, Role};
 use crate::api::ui::ObjectMetadata;
 use k8s_openapi::api::core::v1::{
@@ -103,6 +104,12 @@ impl ValidCluster {
     #[must_use]
     pub fn server_secret_names(&self) -> Vec<&str> {
         each_once(self.stores().into_iter().flat_map(ValidStore::server_secrets).collect())
+    }
+
+    /// Whether nothing new is begun. A cluster that is made for the first time has nothing to pause.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.rollout.paused && self.established
     }
 
     /// Whether the cluster has a frontend for its own calls.
@@ -269,7 +276,7 @@ impl ValidSql {
     /// The host, in brackets if it is an IPv6 address.
     #[must_use]
     pub fn bracketed_host(&self) -> String {
-        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+        bracketed(&self.host)
     }
 }
 

@@ -2,11 +2,8 @@
 
 use super::cluster::StoreKind;
 use super::{Problems, observability};
-use crate::api::elasticsearch::{ElasticsearchSpec, ElasticsearchVersion, Endpoint};
+use crate::api::elasticsearch::{DEFAULT_INDEX, ElasticsearchSpec, ElasticsearchVersion, Endpoint};
 use crate::api::persistence::DatastoreSpec;
-
-/// What Temporal's index template is for (server 1.30–1.32, `schema/elasticsearch/visibility`: `index_patterns`).
-const INDEX_PREFIX: &str = "temporal_visibility_v1";
 
 /// An index in Elasticsearch or OpenSearch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +89,7 @@ fn check_texts(spec: &ElasticsearchSpec, field: impl Fn(&str) -> String, problem
         "only letters, digits and . _ ~ @ + - are taken; create such a user",
     );
     problems.require(
-        spec.index().strip_prefix(INDEX_PREFIX).is_some_and(|rest| {
+        spec.index().strip_prefix(DEFAULT_INDEX).is_some_and(|rest| {
             rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
         }),
         &field("indices.visibility"),

@@ -111,7 +111,7 @@ async fn operator_killed_during_a_rolling_restart_under_load() {
 /// Random moments that can be had again: `TEMPORAL_OPERATOR_E2E_SEED`.
 struct Moments {
     seed: u64,
-    state: u64,
+    random: fastrand::Rng,
 }
 
 impl Moments {
@@ -119,16 +119,12 @@ impl Moments {
         let given = std::env::var("TEMPORAL_OPERATOR_E2E_SEED").ok().and_then(|s| s.parse().ok());
         let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
         println!("moments of seed {seed}");
-        Self { seed, state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+        Self { seed, random: fastrand::Rng::with_seed(seed) }
     }
 
     /// The pause until the next one: up to 12 s.
     fn next(&mut self) -> Duration {
-        // xorshift
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        Duration::from_millis(self.state % 12_000)
+        Duration::from_millis(self.random.u64(..12_000))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A step that is not proven in time: what is said of it, and the way back.
 
 use super::role::{RoleView, template_hash};
-use super::{elapsed, timeout};
+use super::timeout;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, SERVICES_READY, whole_seconds};
 use crate::api::rollout::{FailedStep, OnFailure, RolloutStatus, RolloutStep};
 use crate::api::services::Role;
@@ -48,7 +48,7 @@ pub(super) fn overdue(
 /// Whether a step has had its time. Then the way back is looked for.
 #[must_use]
 pub fn is_late(cluster: &ValidCluster, step: &RolloutStep, now: Timestamp) -> bool {
-    elapsed(step.started_at.0, now) >= timeout(cluster)
+    now.duration_since(step.started_at.0) >= timeout(cluster)
 }
 
 /// Why a role does not get back what it had; `None` when it does.
