@@ -23,7 +23,7 @@ const USER: i64 = 1000;
 /// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
 const GRACE_SECONDS: i64 = 60;
 /// How long a new pod is ready before an old one goes. A matching pod answers before it is in its ring, a frontend before
-/// every node sends to it; history waits by itself.
+/// every node sends to it. Not for history, which says that it serves 5 s after it has its shards.
 const SETTLE_SECONDS: i32 = 5;
 /// Old ReplicaSets kept for a way back; each keeps its config map.
 const HISTORY_LIMIT: i32 = 3;
@@ -50,7 +50,7 @@ pub fn deployment(
             replicas,
             selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
             strategy: Some(strategy(cluster, role)),
-            min_ready_seconds: Some(SETTLE_SECONDS),
+            min_ready_seconds: (role != Role::History).then_some(SETTLE_SECONDS),
             revision_history_limit: Some(HISTORY_LIMIT),
             template: template(cluster, role, config, secrets),
             ..DeploymentSpec::default()
