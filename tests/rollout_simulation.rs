@@ -50,6 +50,20 @@ fn nothing_unsafe_happens_and_all_comes_to_its_end() {
 }
 
 #[test]
+fn pods_that_are_ready_and_never_join_take_nobody_s_place() {
+    let mut world = Simulation::new(1);
+    world.want_something_good();
+    let settles = |world: &mut Simulation| (0..CALM).any(|_| world.step(Faults::None).is_err() || world.is_settled());
+    assert!(settles(&mut world), "{}", world.picture());
+    world.restart("deaf");
+    for _ in 0..300 {
+        world.step(Faults::None).unwrap();
+        assert_eq!(world.short_of_members(), None, "{}", world.picture());
+    }
+    assert!(world.picture().contains("stopped at the matching role"), "{}", world.picture());
+}
+
+#[test]
 fn the_model_itself_sees_what_is_unsafe() {
     // without the planner's care: every Deployment gets its new template at once
     let mut world = Simulation::new(1);

@@ -20,6 +20,9 @@ pub struct SimPod {
     pub version: String,
     /// It never gets ready.
     broken: bool,
+    /// It gets ready, and never joins its ring.
+    deaf: bool,
+    made_at: u32,
     /// Since when it is ready.
     ready_at: Option<u32>,
     starts_at: u32,
@@ -105,19 +108,23 @@ impl SimRole {
                 pod.ready_at = Some(now);
             }
             // rings follow with a delay
-            let should = pod.is_ready();
+            let should = pod.is_ready() && !pod.deaf;
             if pod.in_ring != should && rng.u8(0..3) == 0 {
                 pod.in_ring = should;
             }
         }
-        self.grow(now, rng, next_ip);
-        self.shrink(now);
+        // a Deployment that is held back replaces nothing
+        if self.object.spec.as_ref().unwrap().paused != Some(true) {
+            self.grow(now, rng, next_ip);
+            self.shrink(now);
+        }
     }
 
     fn grow(&mut self, now: u32, rng: &mut Rng, next_ip: &mut u32) {
         let (template, version) = (self.template(), self.version());
         let limit = self.wanted() + self.surge();
-        let broken = is_bad(&self.object.spec.as_ref().unwrap().template);
+        let is = |word| restarted_as(&self.object.spec.as_ref().unwrap().template, word);
+        let (broken, deaf) = (is("bad"), is("deaf"));
         while self.living().count() < limit && self.living().filter(|p| p.template == template).count() < self.wanted()
         {
             *next_ip += 1;
@@ -126,6 +133,8 @@ impl SimRole {
                 template: template.clone(),
                 version: version.clone(),
                 broken,
+                deaf,
+                made_at: now,
                 ready_at: None,
                 starts_at: now + rng.u32(1..8),
                 leaving_since: None,
@@ -203,11 +212,14 @@ impl SimRole {
         self.pods.iter().map(|p| {
             let ip = format!("10.0.{}.{}", p.ip / 256, p.ip % 256);
             let labels = json!({(labels::COMPONENT): self.name()});
-            let mut pod: Pod = serde_json::from_value(
-                json!({"metadata": {"name": ip, "labels": labels}, "status": {"phase": "Running", "podIP": ip}}),
-            )
+            let mut pod: Pod = serde_json::from_value(json!({"metadata": {"name": ip, "labels": labels}, "status": {
+                "phase": "Running", "podIP": ip,
+                "conditions": [{"type": "Ready", "status": if p.is_ready() { "True" } else { "False" }}],
+            }}))
             .unwrap();
-            pod.metadata.deletion_timestamp = p.leaving_since.map(|s| Time(Timestamp::from_second(s.into()).unwrap()));
+            let at = |second: u32| Time(Timestamp::from_second(second.into()).unwrap());
+            pod.metadata.creation_timestamp = Some(at(p.made_at));
+            pod.metadata.deletion_timestamp = p.leaving_since.map(at);
             pod
         })
     }
@@ -217,8 +229,8 @@ fn template_label(template: &PodTemplateSpec, label: &str) -> String {
     template.metadata.as_ref().unwrap().labels.as_ref().unwrap()[label].clone()
 }
 
-/// A template whose pods never get ready: its restart annotation says so.
-fn is_bad(template: &PodTemplateSpec) -> bool {
+/// A template whose restart annotation has this word: its pods misbehave.
+fn restarted_as(template: &PodTemplateSpec, word: &str) -> bool {
     let notes = template.metadata.as_ref().unwrap().annotations.as_ref();
-    notes.and_then(|n| n.get(annotations::RESTARTED_AT)).is_some_and(|v| v.contains("bad"))
+    notes.and_then(|n| n.get(annotations::RESTARTED_AT)).is_some_and(|v| v.contains(word))
 }

@@ -97,6 +97,7 @@ impl Simulation {
         match self.rng.u16(0..600) {
             0..=3 => self.restart(&format!("good {}", self.now)),
             4..=5 => self.restart(&format!("bad {}", self.now)),
+            13 => self.restart(&format!("deaf {}", self.now)),
             6 => spec.version = Some("1.31.2".into()),
             7 => spec.version = Some("1.32.0".into()),
             8 => set(&mut spec.rollout, json!({"stepTimeout": "1m", "onFailure": "Pause"})),
@@ -111,7 +112,7 @@ impl Simulation {
         self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
     }
 
-    fn restart(&mut self, value: &str) {
+    pub fn restart(&mut self, value: &str) {
         let notes = self.resource.metadata.annotations.get_or_insert_default();
         notes.insert(annotations::RESTARTED_AT.to_owned(), value.to_owned());
     }
@@ -270,6 +271,12 @@ impl Simulation {
             }
         }
         Ok(())
+    }
+
+    /// A role whose ring has fewer members than it should have, and how many.
+    pub fn short_of_members(&self) -> Option<(String, usize)> {
+        let members = |r: &SimRole| r.pods.iter().filter(|p| p.in_ring).count();
+        self.roles.iter().map(|(name, r)| (name.clone(), members(r))).find(|(name, n)| *n < self.roles[name].wanted())
     }
 
     pub fn is_settled(&self) -> bool {

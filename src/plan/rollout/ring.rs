@@ -3,6 +3,7 @@
 use crate::api::services::Role;
 use crate::plan::{Membership, Observed, TemporalView};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// Whether Temporal agrees. Without any frontend there is nobody to ask. A frontend that is not rolled yet does not know the
@@ -31,7 +32,7 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     if known.is_empty() {
         return counted();
     }
-    let ring: BTreeSet<&str> = membership.rings.get(role.name()).into_iter().flatten().map(|m| ip_of(m)).collect();
+    let ring = addresses(membership, role);
     let ips = |leaving: bool| {
         let which = known.iter().filter(move |p| p.metadata.deletion_timestamp.is_some() == leaving);
         which.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref())
@@ -49,6 +50,28 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     })
 }
 
+/// A pod that was made since then is ready for Kubernetes, but not in its ring, as far as Temporal answers.
+pub(super) fn awaits_a_newcomer(role: Role, since: Timestamp, seen: &Observed) -> bool {
+    let TemporalView::Seen(membership) = &seen.temporal else { return false };
+    let ring = addresses(membership, role);
+    membership.knows(role)
+        && seen.pods_of(role.name()).any(|pod| {
+            let made = pod.metadata.creation_timestamp.as_ref().is_some_and(|t| t.0 >= since);
+            let address = pod.status.as_ref().and_then(|s| s.pod_ip.as_deref());
+            made && is_ready(pod) && address.is_some_and(|ip| !ring.contains(ip))
+        })
+}
+
+fn addresses(membership: &Membership, role: Role) -> BTreeSet<&str> {
+    membership.rings.get(role.name()).into_iter().flatten().map(|member| ip_of(member)).collect()
+}
+
+/// Ready and not on its way out.
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none() && conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
 /// Ended for good, its address may be another's.
 fn is_over(pod: &Pod) -> bool {
     pod.status.as_ref().and_then(|s| s.phase.as_deref()).is_some_and(|p| ["Failed", "Succeeded"].contains(&p))
@@ -62,6 +85,7 @@ fn ip_of(member: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use rstest::rstest;
     use serde_json::json;
 
@@ -101,6 +125,23 @@ mod tests {
         let wanted = i32::try_from(living.len()).unwrap();
         let said = difference(role, wanted, &membership, &seen);
         assert_eq!(said.is_none(), agrees, "{said:?}");
+    }
+
+    #[rstest]
+    #[case::joined(5, "True", &["10.0.0.1:7234"], false)]
+    #[case::not_yet(5, "True", &[], true)]
+    #[case::not_ready(5, "False", &[], false)]
+    #[case::of_before(-5, "True", &[], false)]
+    fn a_newcomer(#[case] made: i64, #[case] ready: &str, #[case] ring: &[&str], #[case] awaited: bool) {
+        let since = Timestamp::from_second(1_000).unwrap();
+        let mut pod = pod(Role::Matching, "10.0.0.1", false);
+        pod.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000 + made).unwrap()));
+        pod.status.as_mut().unwrap().conditions =
+            serde_json::from_value(json!([{"type": "Ready", "status": ready}])).unwrap();
+        let rings = [(Role::Matching.name().to_owned(), ring.iter().map(|m| (*m).to_owned()).collect())].into();
+        let temporal = TemporalView::Seen(Membership { rings, ..Membership::default() });
+        let seen = Observed { pods: vec![pod], temporal, ..Observed::default() };
+        assert_eq!(awaits_a_newcomer(Role::Matching, since, &seen), awaited);
     }
 
     #[test]
