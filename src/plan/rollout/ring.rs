@@ -12,7 +12,9 @@ pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
         TemporalView::NotAsked => true,
         TemporalView::Silent { .. } => false,
         TemporalView::Seen(m) => {
-            (difference(role, pods, m, seen).is_none() || !m.knows(role)) && m.owned_shards == m.shards
+            (difference(role, pods, m, seen).is_none() || !m.knows(role))
+                && m.owned_shards == m.shards
+                && are_all_seen(role, pods, seen)
         }
     }
 }
@@ -49,6 +51,12 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     })
 }
 
+/// What is seen of the pods may be older than what is seen of their Deployment; then some are not there yet.
+fn are_all_seen(role: Role, pods: i32, seen: &Observed) -> bool {
+    let living = seen.pods_of(role.name()).filter(|p| !is_over(p) && p.metadata.deletion_timestamp.is_none()).count();
+    seen.pods.is_empty() || i32::try_from(living).is_ok_and(|living| living >= pods)
+}
+
 /// Ended for good, its address may be another's.
 fn is_over(pod: &Pod) -> bool {
     pod.status.as_ref().and_then(|s| s.phase.as_deref()).is_some_and(|p| ["Failed", "Succeeded"].contains(&p))
@@ -64,6 +72,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn pod(role: Role, ip: &str, leaving: bool) -> Pod {
         let labels = json!({"app.kubernetes.io/component": role.name()});
@@ -95,7 +104,7 @@ mod tests {
         let ip = |n: &str| format!("10.0.0.{n}");
         let pods =
             living.iter().map(|n| pod(role, &ip(n), false)).chain(leaving.iter().map(|n| pod(role, &ip(n), true)));
-        let seen = Observed { pods: pods.collect(), ..Observed::default() };
+        let seen = Observed { pods: pods.map(Arc::new).collect(), ..Observed::default() };
         let rings = [(role.name().to_owned(), ring.iter().map(|n| format!("{}:7234", ip(n))).collect())].into();
         let membership = Membership { rings, ..Membership::default() };
         let wanted = i32::try_from(living.len()).unwrap();
