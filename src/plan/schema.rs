@@ -196,7 +196,7 @@ impl<'a> Tries<'a> {
                 format!("The schema of the {name} store waits.")
             } else {
                 plan.job = Some(job::schema(self.cluster, store, self.secrets, 1));
-                at_work(name)
+                job_runs(name)
             };
             plan.pending = Some(Pending { store: store.kind, trouble: None, message });
             return;
@@ -230,12 +230,12 @@ fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>,
     let tries = job.annotations().get(annotations::ATTEMPT).and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
     match told.filter(|c| tries > 1 && c.reason == FAILED) {
         Some(failure) => Pending { store: due, trouble: Some(Trouble::Failed), message: failure.message.clone() },
-        None => Pending { store: due, trouble: None, message: at_work(store) },
+        None => Pending { store: due, trouble: None, message: job_runs(store) },
     }
 }
 
 /// Said of a Job from its start on: it is not worth a write of the status that it has been seen.
-fn at_work(store: &str) -> String {
+fn job_runs(store: &str) -> String {
     format!("The schema Job of the {store} store is running.")
 }
 

@@ -113,6 +113,16 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_are_not_seen_yet_are_waited_for() {
+        let rings = [(Role::History.name().to_owned(), ["10.0.0.1:7234".to_owned()].into())].into();
+        let temporal = TemporalView::Seen(Membership { rings, ..Membership::default() });
+        let pods = vec![Arc::new(pod(Role::History, "10.0.0.1", false))];
+        let seen = Observed { pods, temporal, ..Observed::default() };
+        assert!(agrees(Role::History, 1, &seen));
+        assert!(!agrees(Role::History, 2, &seen));
+    }
+
+    #[test]
     fn addresses_of_both_families() {
         assert_eq!(ip_of("10.0.0.1:7233"), "10.0.0.1");
         assert_eq!(ip_of("[fd00::1]:7233"), "fd00::1");
