@@ -7,7 +7,7 @@ use crate::plan::{Membership, Observed, TemporalView};
 use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
@@ -47,13 +47,16 @@ pub struct Observer {
     secrets: Mutex<HashMap<ClusterRef, (Instant, SecretVersions)>>,
     /// When Temporal was asked, and what it said.
     views: Mutex<HashMap<ClusterRef, (Instant, TemporalView)>>,
+    /// What a role of a cluster went back to.
+    ways_back: Mutex<HashMap<ClusterRef, ReplicaSet>>,
 }
 
 impl Observer {
     /// An observer on these watches.
     #[must_use]
     pub fn new(client: Client, stores: Stores, temporal: Arc<dyn Temporal>) -> Self {
-        Self { client, stores, temporal, secrets: Mutex::default(), views: Mutex::default() }
+        let (secrets, views, ways_back) = Default::default();
+        Self { client, stores, temporal, secrets, views, ways_back }
     }
 
     /// The live objects of a cluster.
@@ -78,7 +81,7 @@ impl Observer {
             && live.jobs.iter().all(|j| is_over(j))
             && counts_agree(live, &temporal)
             && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());
-        let pods = if settled { Vec::new() } else { self.pods(cluster).await? };
+        let pods = if settled { Vec::new() } else { self.stores.pods(&cluster.namespace, &cluster.name) };
         Ok(Observed {
             cluster: cluster.name.clone(),
             refusals: self.refusals(cluster, live, &pods, now).await?,
@@ -87,10 +90,10 @@ impl Observer {
             deployments: live.deployments.clone(),
             jobs: live.jobs.clone(),
             pods,
-            replica_set_configs: self.replica_set_configs(cluster),
+            replica_set_configs: self.stores.replica_set_configs(&cluster.namespace, &cluster.name),
             secrets: self.secret_versions(cluster, settled).await?,
             temporal,
-            revisions: self.revisions(cluster, live, old, now).await?,
+            revisions: self.revisions(cluster, old, now).await?,
             monitors_served: self.stores.service_monitors_served.get(),
         })
     }
@@ -100,44 +103,40 @@ impl Observer {
         let cluster = ClusterRef { namespace: namespace.to_owned(), name: name.to_owned() };
         lock(&self.secrets).remove(&cluster);
         lock(&self.views).remove(&cluster);
+        lock(&self.ways_back).remove(&cluster);
         self.temporal.forget(&cluster);
     }
 
-    async fn pods(&self, cluster: &ValidCluster) -> Result<Vec<Pod>, ObserveError> {
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &cluster.namespace);
-        let selector = format!(
-            "{}={},{}={},{}={}",
-            labels::NAME,
-            cluster.name,
-            labels::PART_OF,
-            labels::PART_OF_VALUE,
-            labels::MANAGED_BY,
-            labels::MANAGED_BY_VALUE
-        );
-        Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
-    }
-
-    /// The ReplicaSets of a role that has had its time and must perhaps go back.
+    /// The ReplicaSets of a role that has had its time and must perhaps go back. The one that is gone back to is remembered
+    /// as long as the role stays there.
     async fn revisions(
         &self,
         cluster: &ValidCluster,
-        live: &Live,
         old: &TemporalClusterStatus,
         now: Timestamp,
     ) -> Result<Vec<ReplicaSet>, ObserveError> {
         let rollout = old.rollout.as_ref();
         let late = rollout.and_then(|r| r.step.as_ref()).filter(|s| is_late(cluster, s, now)).map(|s| &s.role);
         let going_back = || rollout?.failed.as_ref().filter(|f| f.rolled_back).map(|f| &f.role);
-        let Some(role) = late.or_else(going_back) else { return Ok(Vec::new()) };
+        let key = cluster_ref(cluster);
+        let Some(role) = late.or_else(going_back) else {
+            lock(&self.ways_back).remove(&key);
+            return Ok(Vec::new());
+        };
         let proven = rollout.and_then(|r| r.proven.get(role));
-        let given = |d: &&Arc<Deployment>| d.labels().get(labels::COMPONENT) == Some(role);
-        let hash = live.deployments.iter().find(given).and_then(|d| d.annotations().get(annotations::TEMPLATE_HASH));
-        if proven.is_some() && hash == proven {
-            return Ok(Vec::new()); // it is back already
+        let is_proven = |set: &&ReplicaSet| {
+            proven.is_some_and(|hash| set.annotations().get(annotations::TEMPLATE_HASH) == Some(hash))
+        };
+        if let Some(known) = lock(&self.ways_back).get(&key).filter(is_proven) {
+            return Ok(vec![known.clone()]);
         }
         let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &cluster.namespace);
         let selector = format!("{}={},{}={role}", labels::NAME, cluster.name, labels::COMPONENT);
-        Ok(api.list(&ListParams::default().labels(&selector)).await?.items)
+        let sets = api.list(&ListParams::default().labels(&selector)).await?.items;
+        if let Some(set) = sets.iter().find(is_proven) {
+            lock(&self.ways_back).insert(key, set.clone());
+        }
+        Ok(sets)
     }
 
     /// Why Jobs that should have a pod have none. A Job's status does not say it, only an event does.
@@ -145,7 +144,7 @@ impl Observer {
         &self,
         cluster: &ValidCluster,
         live: &Live,
-        pods: &[Pod],
+        pods: &[Arc<Pod>],
         now: Timestamp,
     ) -> Result<BTreeMap<String, String>, ObserveError> {
         let mut refusals = BTreeMap::new();
@@ -158,17 +157,6 @@ impl Observer {
             refusals.extend(latest.and_then(|e| e.note).map(|note| (name, note)));
         }
         Ok(refusals)
-    }
-
-    fn replica_set_configs(&self, cluster: &ValidCluster) -> BTreeSet<String> {
-        let of_cluster = |labels_of: &BTreeMap<String, String>| labels_of.get(labels::NAME) == Some(&cluster.name);
-        self.stores
-            .replica_sets
-            .state()
-            .iter()
-            .filter(|r| r.namespace().as_deref() == Some(&cluster.namespace) && of_cluster(r.labels()))
-            .filter_map(|r| r.labels().get(labels::CONFIG_HASH).cloned())
-            .collect()
     }
 
     /// Versions of the Secrets by their metadata; their contents are never read.
@@ -256,13 +244,13 @@ fn cluster_ref(cluster: &ValidCluster) -> ClusterRef {
 const POD_IS_MADE: SignedDuration = SignedDuration::from_secs(3);
 
 /// A Job that has not ended and should have a pod by now.
-fn is_podless(job: &Job, pods: &[Pod], now: Timestamp) -> bool {
+fn is_podless(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> bool {
     let status = job.status.as_ref();
     let ended = status.and_then(|s| s.conditions.as_ref()).is_some_and(|all| !all.is_empty());
     let active = status.and_then(|s| s.active).unwrap_or(0) > 0;
     let late = job.metadata.creation_timestamp.as_ref().is_some_and(|t| now.duration_since(t.0) > POD_IS_MADE);
     let name = job.name_any();
-    let has_pod = pods.iter().any(|p| p.labels().get("batch.kubernetes.io/job-name").is_some_and(|n| *n == name));
+    let has_pod = pods.iter().any(|p| p.labels().get(labels::JOB_NAME).is_some_and(|n| *n == name));
     late && !ended && !active && !has_pod
 }
 

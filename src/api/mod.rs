@@ -55,6 +55,8 @@ pub mod labels {
     pub const HEADLESS: &str = "app.kubernetes.io/headless";
     /// On server config maps, server pods and (through them) ReplicaSets: the hash that names the config map.
     pub const CONFIG_HASH: &str = "temporal.io/config-hash";
+    /// Kubernetes' own, on the pods of Jobs: the Job's name.
+    pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
     /// On schema Jobs: which store (`default`, `visibility`).
     pub const STORE: &str = "temporal.io/store";
 }

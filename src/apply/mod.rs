@@ -7,7 +7,7 @@ use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
 use crate::plan::Plan;
-use crate::watches::Live;
+use crate::watches::{Live, Mark};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
@@ -74,8 +74,16 @@ pub struct Applied {
     pub deleted: u32,
 }
 
-/// Of each object: the hash last wanted, and the `resourceVersion` at which it was seen to be so.
-type Memory = HashMap<(String, ObjectKey), (String, String)>;
+impl Applied {
+    /// Nothing had to be written.
+    #[must_use]
+    pub fn nothing(self) -> bool {
+        self.sent == 0 && self.deleted == 0
+    }
+}
+
+/// Of each object: the fingerprint of what was last wanted, and the mark of the live object that was seen to be so.
+type Memory = HashMap<(String, ObjectKey), (u64, Mark)>;
 
 /// Applies plans and remembers what it has seen to be right.
 pub struct Applier {
@@ -126,31 +134,32 @@ impl Applier {
 
     /// True when the object was sent.
     async fn ensure(&self, owner: &str, namespace: &str, object: &Object, live: &Live) -> Result<bool, ApplyError> {
-        let sealed = object.sealed().map_err(|source| ApplyError::Json { key: object.key(), source })?;
-        let place = (namespace.to_owned(), sealed.key.clone());
-        if let Some(found) = live.find(&sealed.key) {
-            let remembered = self.memory().get(&place).is_some_and(|(h, v)| *h == sealed.hash && *v == found.version);
-            if remembered {
-                return Ok(false);
-            }
+        let key = object.key();
+        let json = |source| ApplyError::Json { key: key.clone(), source };
+        let fingerprint = object.fingerprint().map_err(json)?;
+        let place = (namespace.to_owned(), key.clone());
+        let found = live.find(&key);
+        let is_so = |(known, mark): &(u64, Mark)| *known == fingerprint && found.is_some_and(|f| f.mark.is_still(mark));
+        if self.memory().get(&place).is_some_and(is_so) {
+            return Ok(false);
+        }
+        let sealed = object.sealed().map_err(json)?;
+        if let Some(found) = found {
             let same = found.applied_hash.as_ref() == Some(&sealed.hash);
-            if same && self.holds(namespace, &sealed.key, &sealed.body, live).await? {
-                self.memory().insert(place, (sealed.hash, found.version.clone()));
+            if same && self.holds(namespace, &key, &sealed.body).await? {
+                self.memory().insert(place, (fingerprint, found.mark.clone()));
                 return Ok(false);
             }
         } else {
-            self.refuse_foreign(owner, namespace, &sealed.key).await?;
+            self.refuse_foreign(owner, namespace, &key).await?;
         }
-        let version = self.send(namespace, &sealed.key, &sealed.body).await?;
-        self.memory().insert(place, (sealed.hash, version));
+        let mark = self.send(namespace, &key, &sealed.body).await?;
+        self.memory().insert(place, (fingerprint, mark));
         Ok(true)
     }
 
-    /// Whether the live object has everything that is wanted; looked up when only its metadata is watched.
-    async fn holds(&self, namespace: &str, key: &ObjectKey, wanted: &Value, live: &Live) -> Result<bool, ApplyError> {
-        if let Some(body) = live.body(key) {
-            return Ok(contains::contains(&body, wanted));
-        }
+    /// Whether the live object has everything that is wanted. It is looked up: the watches do not keep that much.
+    async fn holds(&self, namespace: &str, key: &ObjectKey, wanted: &Value) -> Result<bool, ApplyError> {
         let found = self.api(namespace, key.kind).get_opt(&key.name).await.map_err(failed("get", key))?;
         let body = found.and_then(|o| serde_json::to_value(o).ok());
         Ok(body.is_some_and(|b| contains::contains(&b, wanted)))
@@ -167,12 +176,12 @@ impl Applier {
         }
     }
 
-    async fn send(&self, namespace: &str, key: &ObjectKey, body: &Value) -> Result<String, ApplyError> {
+    async fn send(&self, namespace: &str, key: &ObjectKey, body: &Value) -> Result<Mark, ApplyError> {
         let params = PatchParams::apply(labels::MANAGED_BY_VALUE).force();
         let sent = self.api(namespace, key.kind).patch(&key.name, &params, &Patch::Apply(body)).await;
         let sent = sent.map_err(failed("apply", key))?;
         tracing::info!(%namespace, kind = ?key.kind, name = key.name, "applied");
-        Ok(sent.resource_version().unwrap_or_default())
+        Ok(Mark::of(&sent.metadata))
     }
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.

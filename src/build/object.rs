@@ -12,6 +12,8 @@ use kube::core::ApiResource;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::Write;
 
 /// The kinds the operator makes, in the order they are applied: what pods need comes before pods, and what only
 /// leads to them after.
@@ -73,7 +75,8 @@ impl std::fmt::Display for ObjectKey {
 }
 
 /// A desired object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 #[allow(missing_docs)]
 pub enum Object {
     ServiceAccount(Box<ServiceAccount>),
@@ -128,24 +131,35 @@ impl Object {
     /// # Errors
     /// When a field cannot be written as JSON, which is a bug.
     pub fn sealed(&self) -> serde_json::Result<Sealed> {
-        let mut body = match self {
-            Self::ServiceAccount(o) => to_value(o),
-            Self::ConfigMap(o) => to_value(o),
-            Self::Service(o) => to_value(o),
-            Self::PodDisruptionBudget(o) => to_value(o),
-            Self::Job(o) => to_value(o),
-            Self::Deployment(o) => to_value(o),
-            Self::Ingress(o) => to_value(o),
-            Self::ServiceMonitor(o) => to_value(o),
-        }?;
+        let mut body = serde_json::to_value(self)?;
         let hash = hash_of(&body.to_string());
         body["metadata"]["annotations"][annotations::APPLIED_HASH] = Value::from(hash.clone());
         Ok(Sealed { key: self.key(), hash, body })
     }
+
+    /// The same for the same object, and cheaper than its hash. It is for this process only.
+    ///
+    /// # Errors
+    /// When a field cannot be written as JSON, which is a bug.
+    pub fn fingerprint(&self) -> serde_json::Result<u64> {
+        let mut digest = Digesting(DefaultHasher::new());
+        serde_json::to_writer(&mut digest, self)?;
+        Ok(digest.0.finish())
+    }
 }
 
-fn to_value<K: Serialize>(object: &K) -> serde_json::Result<Value> {
-    serde_json::to_value(object)
+/// Takes in what is written.
+struct Digesting(DefaultHasher);
+
+impl Write for Digesting {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0.write(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An object as it is sent.

@@ -1,6 +1,7 @@
 //! The loop of `TemporalCluster`: validate → observe → plan → apply → report.
 
 use super::error::Error;
+use super::settled::Look;
 use super::{Ctx, pauses};
 use crate::api::{TemporalCluster, TemporalClusterStatus, conditions};
 use crate::apply::ApplyError;
@@ -74,7 +75,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
     if let Some(left) = ctx.pauses.left(&key(cluster)) {
         return Ok(Action::requeue(left));
     }
-    ctx.stores_ready().await;
+    ctx.stores.ready().await;
     let now = Timestamp::now();
     let old = ctx.statuses.latest(cluster);
     let live = ctx.observer.live(&cluster.namespace().unwrap_or_default(), &cluster.uid().unwrap_or_default());
@@ -83,17 +84,26 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
     let seen = ctx.observer.observe(&valid, &live, &old, now).await?;
+    let look = Look::at(cluster, &live, &seen);
+    if let Some(wake) = ctx.settled.still(cluster, look) {
+        return Ok(Action::requeue(wake));
+    }
     let plan = match plan::cluster(&valid, cluster.metadata.generation, &old, &seen, now) {
         Ok(plan) => plan,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
     let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, &plan, &live).await;
-    match applied {
-        Ok(done) => ctx.metrics.applied(done.sent, done.skipped, done.deleted),
+    let done = match applied {
+        Ok(done) => done,
         Err(error) => return held_up(cluster, ctx, &old, plan.status, error, now).await,
-    }
+    };
+    ctx.metrics.applied(done.sent, done.skipped, done.deleted);
     let wake = wake(&valid, &plan);
+    let idle = plan.lasts && done.nothing() && plan.status == old;
     tell(cluster, ctx, &old, plan.status).await?;
+    if let Some(look) = look.filter(|_| idle) {
+        ctx.settled.note(cluster, look, wake);
+    }
     Ok(Action::requeue(wake))
 }
 

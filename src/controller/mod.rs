@@ -4,6 +4,7 @@ mod backoff;
 mod cluster;
 mod error;
 mod pauses;
+mod settled;
 mod statuses;
 
 pub use error::Error;
@@ -25,6 +26,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use pauses::Pauses;
+use settled::Settled;
 use statuses::Statuses;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -54,29 +56,13 @@ struct Ctx {
     recorder: Recorder,
     leadership: Leadership,
     statuses: Statuses,
+    settled: Settled,
     backoff: Backoff<ClusterRef>,
     pauses: Pauses,
     metrics: Metrics,
 }
 
 impl Ctx {
-    /// Until every watch has listed once, what is missing in a store may just not have arrived.
-    async fn stores_ready(&self) {
-        let stores = &self.stores;
-        // a dropped writer means that the process is ending
-        let _ = futures::join!(
-            stores.deployments.wait_until_ready(),
-            stores.jobs.wait_until_ready(),
-            stores.replica_sets.wait_until_ready(),
-            stores.config_maps.wait_until_ready(),
-            stores.services.wait_until_ready(),
-            stores.service_accounts.wait_until_ready(),
-            stores.disruption_budgets.wait_until_ready(),
-            stores.ingresses.wait_until_ready(),
-            stores.service_monitors.wait_until_ready(),
-        );
-    }
-
     /// Drops everything remembered of a cluster that is gone.
     fn forget(&self, gone: &ObjectRef<TemporalCluster>) {
         let namespace = gone.namespace.clone().unwrap_or_default();
@@ -85,6 +71,7 @@ impl Ctx {
         self.metrics.forget(&namespace, &gone.name);
         let cluster = ClusterRef { namespace, name: gone.name.clone() };
         self.statuses.forget(&cluster);
+        self.settled.forget(&cluster);
         self.pauses.forget(&cluster);
         self.backoff.reset(&cluster);
     }
@@ -122,6 +109,7 @@ pub async fn run(
             recorder: Recorder::new(client.clone(), reporter),
             client: client.clone(),
             statuses: Statuses::default(),
+            settled: Settled::default(),
             backoff: Backoff::new(),
             pauses: Pauses::default(),
             stores,
@@ -147,6 +135,7 @@ async fn run_one(
         neighbours,
         deployments,
         jobs,
+        pods,
         replica_sets,
         config_maps,
         services,
@@ -166,6 +155,8 @@ async fn run_one(
         .owns_stream(ingresses)
         .owns_stream(service_monitors)
         .watches_stream(replica_sets, |set| cluster_of(&set))
+        // what a pod does is heard of by its Deployment or Job
+        .watches_stream(pods, |_| None)
         .reconcile_on(neighbours)
         .graceful_shutdown_on(shutdown)
         .run(cluster::reconcile, cluster::on_error, Arc::clone(&ctx))

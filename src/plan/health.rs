@@ -63,6 +63,8 @@ pub struct Health {
     pub overall: Verdict,
     /// The cluster serves, proven.
     pub ready: bool,
+    /// It serves and nothing is left to do.
+    pub settled: bool,
     /// A change is on its way.
     pub reconciling: bool,
     /// Nothing will change until somebody acts.
@@ -110,6 +112,7 @@ pub fn assess(
         services,
         membership,
         ready,
+        settled,
     }
 }
 

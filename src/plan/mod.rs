@@ -16,8 +16,9 @@ pub use status::{Obstacle, obstructed, refused};
 
 pub use observed::{Child, Membership, Observed, TemporalView};
 
+use crate::api::TemporalClusterStatus;
+use crate::api::conditions::{self, Truth};
 use crate::api::services::Role;
-use crate::api::{TemporalClusterStatus, conditions};
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::{Invalid, ValidCluster};
 use health::{Blockers, Health};
@@ -38,6 +39,8 @@ pub struct Plan {
     pub status: TemporalClusterStatus,
     /// When to look again although nothing was heard.
     pub wake: Duration,
+    /// Whether the same sight makes the same plan at any later time, once this one is carried out.
+    pub lasts: bool,
 }
 
 /// Plans the next step of a cluster.
@@ -74,6 +77,8 @@ pub fn cluster(
     Ok(Plan {
         prune: prune(&config, &objects, &schema, &rollout, seen),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
+        // the clock counts where something is on its way, and where Temporal's proof is missing
+        lasts: health.settled && health.membership.truth == Truth::True,
         status: status::report(valid, generation, old, &schema, &rollout, &health, now),
         objects,
     })

@@ -22,7 +22,7 @@ pub struct Claim {
 }
 
 /// A database that another cluster has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Taken {
     /// Its address.
     pub database: String,

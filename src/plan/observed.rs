@@ -23,8 +23,8 @@ pub struct Observed {
     pub deployments: Vec<Arc<Deployment>>,
     /// Its Jobs.
     pub jobs: Vec<Arc<Job>>,
-    /// Its pods; looked up only while something is not as it should be.
-    pub pods: Vec<Pod>,
+    /// Its pods, as far as the plan reads them; none while everything is as it should be.
+    pub pods: Vec<Arc<Pod>>,
     /// ReplicaSets of a role that must perhaps go back; looked up only then.
     pub revisions: Vec<ReplicaSet>,
     /// Config hashes of its ReplicaSets, old ones included.
@@ -53,7 +53,7 @@ pub struct Child {
 }
 
 /// Temporal's own view, asked through the frontend.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TemporalView {
     /// Not asked, because no frontend is up.
     #[default]
@@ -70,7 +70,7 @@ pub enum TemporalView {
 }
 
 /// The rings and the shards.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Membership {
     /// Members (`ip:grpcPort`) of each role's ring.
     pub rings: BTreeMap<String, BTreeSet<String>>,
@@ -137,6 +137,9 @@ impl Observed {
 
     /// Pods of a component (a role, `ui` or `schema`).
     pub fn pods_of<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Pod> {
-        self.pods.iter().filter(move |p| p.labels().get(labels::COMPONENT).is_some_and(|c| c == component))
+        self.pods
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |p| p.labels().get(labels::COMPONENT).is_some_and(|c| c == component))
     }
 }

@@ -196,7 +196,7 @@ impl<'a> Tries<'a> {
                 format!("The schema of the {name} store waits.")
             } else {
                 plan.job = Some(job::schema(self.cluster, store, self.secrets, 1));
-                format!("Setting up the schema of the {name} store for server {}.", self.cluster.version)
+                job_runs(name)
             };
             plan.pending = Some(Pending { store: store.kind, trouble: None, message });
             return;
@@ -230,11 +230,13 @@ fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>,
     let tries = job.annotations().get(annotations::ATTEMPT).and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
     match told.filter(|c| tries > 1 && c.reason == FAILED) {
         Some(failure) => Pending { store: due, trouble: Some(Trouble::Failed), message: failure.message.clone() },
-        None => {
-            let message = format!("The schema Job of the {store} store is running.");
-            Pending { store: due, trouble: None, message }
-        }
+        None => Pending { store: due, trouble: None, message: job_runs(store) },
     }
+}
+
+/// Said of a Job from its start on: it is not worth a write of the status that it has been seen.
+fn job_runs(store: &str) -> String {
+    format!("The schema Job of the {store} store is running.")
 }
 
 fn succeeded(job: &Job) -> bool {
@@ -254,7 +256,7 @@ fn condition_time(job: &Job, type_: &str) -> Option<Timestamp> {
 
 fn pod_of<'a>(job: &Job, seen: &'a Observed) -> Option<&'a Pod> {
     let name = job.name_any();
-    seen.pods.iter().find(|p| p.labels().get("batch.kubernetes.io/job-name").is_some_and(|n| *n == name))
+    seen.pods.iter().find(|p| p.labels().get(labels::JOB_NAME).is_some_and(|n| *n == name)).map(AsRef::as_ref)
 }
 
 /// `at create-database: <what the tool said last>`, as far as it is known.

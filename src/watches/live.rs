@@ -7,17 +7,20 @@ use crate::build::{Kind, ObjectKey};
 use crate::plan::Child;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use kube::runtime::reflector::Store;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use serde_json::Value;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+
+/// Kubernetes' own note on a Deployment: what becomes of it is no change of what was applied.
+const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// What is known of a live object without reading it whole.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its `resourceVersion`.
-    pub version: String,
+    /// How it was when it was seen.
+    pub mark: Mark,
     /// Its uid.
     pub uid: Option<String>,
     /// Its hash annotation.
@@ -26,33 +29,92 @@ pub struct Found {
     pub config_hash: Option<String>,
 }
 
+impl Found {
+    pub(super) fn of(meta: &ObjectMeta) -> Self {
+        let value = |map: &Option<BTreeMap<String, String>>, key: &str| map.as_ref()?.get(key).cloned();
+        Self {
+            mark: Mark::of(meta),
+            uid: meta.uid.clone(),
+            applied_hash: value(&meta.annotations, annotations::APPLIED_HASH),
+            config_hash: value(&meta.labels, labels::CONFIG_HASH),
+        }
+    }
+}
+
+/// Tells whether an object is still as it was seen before, all but its status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mark {
+    version: String,
+    /// Moves with the spec. Not every kind has one.
+    generation: Option<i64>,
+    /// Hash of labels, annotations and owners, by which a change of them is seen where a generation is.
+    labelling: u64,
+}
+
+impl Mark {
+    /// The mark of an object with this metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        let mut hasher = DefaultHasher::new();
+        meta.labels.hash(&mut hasher);
+        for note in meta.annotations.iter().flatten().filter(|(key, _)| *key != REVISION) {
+            note.hash(&mut hasher);
+        }
+        for owner in meta.owner_references.iter().flatten() {
+            (&owner.uid, owner.controller, owner.block_owner_deletion).hash(&mut hasher);
+        }
+        Self {
+            version: meta.resource_version.clone().unwrap_or_default(),
+            generation: meta.generation,
+            labelling: hasher.finish(),
+        }
+    }
+
+    /// Nothing has changed but the status, if anything. Where no generation tells that, any change counts.
+    #[must_use]
+    pub fn is_still(&self, before: &Self) -> bool {
+        let same_spec = self.generation.is_some() && self.generation == before.generation;
+        self.version == before.version || (same_spec && self.labelling == before.labelling)
+    }
+}
+
+/// What is kept of an object whose status is read.
+#[derive(Clone, Debug)]
+pub struct Watched<K> {
+    /// What is known of any kind.
+    pub found: Found,
+    /// What the plan reads of it.
+    pub thin: Arc<K>,
+}
+
 /// The live objects that carry our label and are owned by the cluster.
 pub struct Live {
     found: BTreeMap<ObjectKey, Found>,
-    /// Its Deployments.
+    /// Its Deployments, as far as the plan reads them.
     pub deployments: Vec<Arc<Deployment>>,
-    /// Its Jobs.
+    /// Its Jobs, likewise.
     pub jobs: Vec<Arc<Job>>,
 }
 
 impl Live {
-    /// Collects what the owner with this uid has in the namespace.
+    /// What the owner with this uid has in the namespace.
     #[must_use]
     pub fn of(stores: &Stores, namespace: &str, owner: &str) -> Self {
+        let owner = owner_key(namespace, owner);
+        let (deployments, jobs) = (stores.deployments.of(&owner), stores.jobs.of(&owner));
         let mut live = Self {
             found: BTreeMap::new(),
-            deployments: owned(&stores.deployments, namespace, owner),
-            jobs: owned(&stores.jobs, namespace, owner),
+            deployments: deployments.iter().map(|(_, d)| Arc::clone(&d.thin)).collect(),
+            jobs: jobs.iter().map(|(_, j)| Arc::clone(&j.thin)).collect(),
         };
-        live.note(Kind::ServiceAccount, &owned(&stores.service_accounts, namespace, owner));
-        live.note(Kind::ConfigMap, &owned(&stores.config_maps, namespace, owner));
-        live.note(Kind::Service, &owned(&stores.services, namespace, owner));
-        live.note(Kind::PodDisruptionBudget, &owned(&stores.disruption_budgets, namespace, owner));
-        live.note(Kind::Ingress, &owned(&stores.ingresses, namespace, owner));
-        live.note(Kind::ServiceMonitor, &owned(&stores.service_monitors, namespace, owner));
-        let (deployments, jobs) = (live.deployments.clone(), live.jobs.clone());
-        live.note(Kind::Deployment, &deployments);
-        live.note(Kind::Job, &jobs);
+        live.note(Kind::ServiceAccount, stores.service_accounts.of(&owner));
+        live.note(Kind::ConfigMap, stores.config_maps.of(&owner));
+        live.note(Kind::Service, stores.services.of(&owner));
+        live.note(Kind::PodDisruptionBudget, stores.disruption_budgets.of(&owner));
+        live.note(Kind::Ingress, stores.ingresses.of(&owner));
+        live.note(Kind::ServiceMonitor, stores.service_monitors.of(&owner));
+        live.note(Kind::Deployment, deployments.into_iter().map(|(name, d)| (name, d.found)));
+        live.note(Kind::Job, jobs.into_iter().map(|(name, j)| (name, j.found)));
         live
     }
 
@@ -64,16 +126,8 @@ impl Live {
         self.deployments.iter().map(AsRef::as_ref).filter(|d| is_role(d)).collect()
     }
 
-    fn note<K: Resource<DynamicType = ()>>(&mut self, kind: Kind, objects: &[Arc<K>]) {
-        for object in objects {
-            let found = Found {
-                version: object.resource_version().unwrap_or_default(),
-                uid: object.uid(),
-                applied_hash: object.annotations().get(annotations::APPLIED_HASH).cloned(),
-                config_hash: object.labels().get(labels::CONFIG_HASH).cloned(),
-            };
-            self.found.insert(ObjectKey { kind, name: object.name_any() }, found);
-        }
+    fn note(&mut self, kind: Kind, objects: impl IntoIterator<Item = (String, Found)>) {
+        self.found.extend(objects.into_iter().map(|(name, found)| (ObjectKey { kind, name }, found)));
     }
 
     /// The object of that key, if it lives and is not being deleted.
@@ -82,21 +136,9 @@ impl Live {
         self.found.get(key)
     }
 
-    /// The whole object, where the watch has it.
-    #[must_use]
-    pub fn body(&self, key: &ObjectKey) -> Option<Value> {
-        let named = |name: &Option<String>| name.as_ref() == Some(&key.name);
-        match key.kind {
-            Kind::Deployment => self
-                .deployments
-                .iter()
-                .find(|d| named(&d.metadata.name))
-                .and_then(|d| serde_json::to_value(d.as_ref()).ok()),
-            Kind::Job => {
-                self.jobs.iter().find(|j| named(&j.metadata.name)).and_then(|j| serde_json::to_value(j.as_ref()).ok())
-            }
-            _ => None,
-        }
+    /// What stays the same as long as no object comes, goes or changes.
+    pub fn versions(&self) -> impl Iterator<Item = (&ObjectKey, &str)> {
+        self.found.iter().map(|(key, found)| (key, found.mark.version.as_str()))
     }
 
     /// All of them, for the plan.
@@ -111,15 +153,43 @@ impl Live {
     }
 }
 
-/// Objects of the namespace owned by that uid and not being deleted.
-fn owned<K>(store: &Store<K>, namespace: &str, owner: &str) -> Vec<Arc<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let ours = |object: &K| {
-        object.namespace().as_deref() == Some(namespace)
-            && object.meta().deletion_timestamp.is_none()
-            && object.owner_references().iter().any(|o| o.uid == owner)
-    };
-    store.state().into_iter().filter(|object| ours(object)).collect()
+/// What owners are told apart by: an owner reference leads to an object of the same namespace.
+pub(super) fn owner_key(namespace: &str, uid: &str) -> String {
+    format!("{namespace}/{uid}")
+}
+
+/// Whose an object is: a TemporalCluster's, unless it is being deleted.
+pub(super) fn owner_of<K: Resource>(object: &K) -> Option<String> {
+    let is_cluster = |kind: &str, version: &str| kind == "TemporalCluster" && version.starts_with("temporal.io/");
+    let owner = object.owner_references().iter().find(|o| is_cluster(&o.kind, &o.api_version))?;
+    let lives = object.meta().deletion_timestamp.is_none();
+    lives.then(|| owner_key(&object.namespace().unwrap_or_default(), &owner.uid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn mark(change: &Value) -> Mark {
+        let mut meta = json!({"name": "a", "resourceVersion": "1", "generation": 1, "labels": {"l": "1"},
+            "annotations": {"a": "1"}});
+        json_patch::merge(&mut meta, change);
+        Mark::of(&serde_json::from_value(meta).unwrap())
+    }
+
+    #[rstest]
+    #[case::the_same(json!({}), true)]
+    #[case::a_status(json!({"resourceVersion": "2"}), true)]
+    #[case::a_rollout(json!({"resourceVersion": "2", "annotations": {REVISION: "2"}}), true)]
+    #[case::a_spec(json!({"resourceVersion": "2", "generation": 2}), false)]
+    #[case::a_label(json!({"resourceVersion": "2", "labels": {"l": "2"}}), false)]
+    #[case::an_annotation(json!({"resourceVersion": "2", "annotations": {"a": "2"}}), false)]
+    #[case::an_owner(json!({"resourceVersion": "2",
+        "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u"}]}), false)]
+    #[case::a_kind_without_generation(json!({"resourceVersion": "2", "generation": null}), false)]
+    fn what_counts_as_a_change(#[case] change: Value, #[case] still: bool) {
+        assert_eq!(mark(&change).is_still(&mark(&json!({}))), still);
+    }
 }

@@ -1,11 +1,14 @@
 //! One labelled, pruned watch per kind, shared by all clusters of a loop; each fills a store and wakes the owner.
 
 mod claims;
+mod index;
 mod live;
 mod optional;
+mod thin;
 
 pub use claims::Claims;
-pub use live::{Found, Live};
+pub use index::Index;
+pub use live::{Found, Live, Mark, Watched};
 pub use optional::Served;
 
 use crate::api::{TemporalCluster, labels};
@@ -16,7 +19,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::PartialObjectMeta;
@@ -25,25 +28,60 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::sync::Arc;
 
-/// What is known of the objects the operator made. Deployments and Jobs whole, for their status; of the rest only the
-/// metadata.
+/// What is known of the objects the operator made, by the cluster that owns them. Of Deployments, Jobs and pods what the
+/// plan reads; of the rest what tells a change.
 #[derive(Clone)]
 #[allow(missing_docs)]
 pub struct Stores {
     pub claims: Claims,
-    pub deployments: Store<Deployment>,
-    pub jobs: Store<Job>,
-    pub replica_sets: Store<PartialObjectMeta<ReplicaSet>>,
-    pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
-    pub services: Store<PartialObjectMeta<Service>>,
-    pub service_accounts: Store<PartialObjectMeta<ServiceAccount>>,
-    pub disruption_budgets: Store<PartialObjectMeta<PodDisruptionBudget>>,
-    pub ingresses: Store<PartialObjectMeta<Ingress>>,
-    pub service_monitors: Store<PartialObjectMeta<ServiceMonitor>>,
+    pub deployments: Index<Watched<Deployment>>,
+    pub jobs: Index<Watched<Job>>,
+    /// By namespace and name of the cluster, as their labels have it: their owners are ReplicaSets and Jobs.
+    pub pods: Index<Arc<Pod>>,
+    /// Config hashes, by namespace and name of the cluster: the owners of ReplicaSets are Deployments.
+    pub replica_sets: Index<String>,
+    pub config_maps: Index<Found>,
+    pub services: Index<Found>,
+    pub service_accounts: Index<Found>,
+    pub disruption_budgets: Index<Found>,
+    pub ingresses: Index<Found>,
+    pub service_monitors: Index<Found>,
     pub service_monitors_served: Served,
+}
+
+impl Stores {
+    /// Until every watch has listed once, what is missing in a store may just not have arrived.
+    pub async fn ready(&self) {
+        futures::join!(
+            self.deployments.ready(),
+            self.jobs.ready(),
+            self.pods.ready(),
+            self.replica_sets.ready(),
+            self.config_maps.ready(),
+            self.services.ready(),
+            self.service_accounts.ready(),
+            self.disruption_budgets.ready(),
+            self.ingresses.ready(),
+            self.service_monitors.ready(),
+        );
+    }
+
+    /// The pods of a cluster, those that are leaving included.
+    #[must_use]
+    pub fn pods(&self, namespace: &str, cluster: &str) -> Vec<Arc<Pod>> {
+        self.pods.of(&by_labels(namespace, cluster)).into_iter().map(|(_, pod)| pod).collect()
+    }
+
+    /// Config hashes that the ReplicaSets of a cluster were made with.
+    #[must_use]
+    pub fn replica_set_configs(&self, namespace: &str, cluster: &str) -> BTreeSet<String> {
+        self.replica_sets.of(&by_labels(namespace, cluster)).into_iter().map(|(_, hash)| hash).collect()
+    }
 }
 
 /// The events of one kind's watch.
@@ -57,6 +95,7 @@ pub struct Streams {
     pub neighbours: mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>,
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
+    pub pods: Events<Pod>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
     pub config_maps: Events<PartialObjectMeta<ConfigMap>>,
     pub services: Events<PartialObjectMeta<Service>>,
@@ -78,14 +117,15 @@ where
 /// Starts the watches of a namespace, or of all. Claims are shared by the watches of several namespaces.
 #[must_use]
 pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Stores, Streams) {
-    let (deployments, deployment_events) = watch(scope(client, namespace));
-    let (jobs, job_events) = watch(scope(client, namespace));
-    let (replica_sets, replica_set_events) = watch(scope(client, namespace));
-    let (config_maps, config_map_events) = watch(scope(client, namespace));
-    let (services, service_events) = watch(scope(client, namespace));
-    let (service_accounts, service_account_events) = watch(scope(client, namespace));
-    let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace));
-    let (ingresses, ingress_events) = watch(scope(client, namespace));
+    let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, thin::deployment));
+    let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, thin::job));
+    let (pods, pod_events) = watch(scope(client, namespace), pod_of_cluster);
+    let (replica_sets, replica_set_events) = watch(scope(client, namespace), config_of_set);
+    let (config_maps, config_map_events) = watch(scope(client, namespace), found);
+    let (services, service_events) = watch(scope(client, namespace), found);
+    let (service_accounts, service_account_events) = watch(scope(client, namespace), found);
+    let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace), found);
+    let (ingresses, ingress_events) = watch(scope(client, namespace), found);
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
     let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), namespace, claims.clone());
@@ -93,6 +133,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         claims,
         deployments,
         jobs,
+        pods,
         replica_sets,
         config_maps,
         services,
@@ -108,6 +149,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         neighbours,
         deployments: deployment_events,
         jobs: job_events,
+        pods: pod_events,
         replica_sets: replica_set_events,
         config_maps: config_map_events,
         services: service_events,
@@ -168,18 +210,41 @@ fn readable(event: watcher::Event<DeserializeGuard<TemporalCluster>>) -> Option<
     }
 }
 
-/// Watches what carries our label, without managed fields: they are half of the metadata and of no use here.
-fn watch<K>(api: Api<K>) -> (Store<K>, Events<K>)
+/// Watches what carries our label. `read` says whose an object is and what is kept of it.
+fn watch<K, T>(api: Api<K>, read: impl Fn(&K) -> Option<(String, T)> + Send + Sync + 'static) -> (Index<T>, Events<K>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    T: Clone + Send + 'static,
 {
-    let (store, writer) = reflector::store();
-    let events = watcher(api, config())
-        .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
-        .reflect(writer)
-        .touched_objects();
-    (store, events.boxed())
+    let index = Index::default();
+    let kept = index.clone();
+    let events =
+        watcher(api, config()).default_backoff().inspect_ok(move |event| kept.note(event, &read)).touched_objects();
+    (index, events.boxed())
+}
+
+fn found<K: Resource>(object: &K) -> Option<(String, Found)> {
+    Some((live::owner_of(object)?, Found::of(object.meta())))
+}
+
+fn watched<K: Resource>(object: &K, thin: impl Fn(&K) -> K) -> Option<(String, Watched<K>)> {
+    let (owner, found) = found(object)?;
+    Some((owner, Watched { found, thin: Arc::new(thin(object)) }))
+}
+
+fn pod_of_cluster(pod: &Pod) -> Option<(String, Arc<Pod>)> {
+    Some((by_labels(&pod.namespace()?, pod.labels().get(labels::NAME)?), Arc::new(thin::pod(pod))))
+}
+
+/// A ReplicaSet counts until it is gone: while it is being deleted, its pods may be too.
+fn config_of_set(set: &PartialObjectMeta<ReplicaSet>) -> Option<(String, String)> {
+    let hash = set.labels().get(labels::CONFIG_HASH)?.clone();
+    Some((by_labels(&set.namespace()?, set.labels().get(labels::NAME)?), hash))
+}
+
+/// What tells clusters apart where labels lead to them.
+fn by_labels(namespace: &str, cluster: &str) -> String {
+    format!("{namespace}/{cluster}")
 }
 
 fn config() -> watcher::Config {

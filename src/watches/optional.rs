@@ -1,15 +1,14 @@
 //! The watch of a kind that may not be installed, or only later: the API server is asked for it from time to time, and
 //! it is watched while it is there.
 
-use super::{Events, config};
+use super::{Events, Found, Index, config, found};
 use futures::future::ready;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -49,8 +48,8 @@ enum Before {
     Watched,
 }
 
-/// A watch of the kind while it is served. Its store is empty and ready while it is not.
-pub(super) fn watch<K>(client: &Client, api: &Api<K>) -> (Store<K>, Events<K>, Served)
+/// A watch of the kind while it is served. Its index is empty and ready while it is not.
+pub(super) fn watch<K>(client: &Client, api: &Api<K>) -> (Index<Found>, Events<K>, Served)
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -60,13 +59,13 @@ where
         + Sync
         + 'static,
 {
-    let (store, writer) = reflector::store();
+    let index = Index::default();
+    let kept = index.clone();
     let served = Served::default();
     let events = rounds(client.clone(), api.clone(), served.clone())
-        .modify(|object: &mut K| object.managed_fields_mut().clear())
-        .reflect(writer)
+        .inspect_ok(move |event| kept.note(event, found))
         .touched_objects();
-    (store, events.boxed(), served)
+    (index, events.boxed(), served)
 }
 
 fn rounds<K>(client: Client, api: Api<K>, served: Served) -> impl Stream<Item = watcher::Result<Event<K>>> + Send

@@ -191,12 +191,14 @@ impl SimRole {
         }
     }
 
-    /// As the watch shows it.
+    /// As the watch keeps it.
     pub fn seen(&self) -> Deployment {
         let count = |n: usize| Some(i32::try_from(n).unwrap());
         let template = self.template();
         let mut seen = self.object.clone();
-        seen.spec.as_mut().unwrap().replicas = count(self.wanted());
+        let spec = seen.spec.as_mut().unwrap();
+        spec.replicas = count(self.wanted());
+        spec.template.spec = None;
         seen.status = Some(DeploymentStatus {
             observed_generation: Some(self.observed),
             replicas: count(self.living().count()),

@@ -5,7 +5,7 @@ mod kube;
 use fastrand::Rng;
 use k8s_openapi::api::batch::v1::{Job, JobCondition, JobStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::SimRole;
 use semver::Version;
 use serde_json::{Value, json};
@@ -140,7 +140,14 @@ impl Simulation {
         let old = self.resource.status.clone().unwrap_or_default();
         let seen = self.observe(faults);
         let now = Timestamp::from_second(self.now.into()).unwrap();
-        let plan = plan::cluster(&valid, self.resource.metadata.generation, &old, &seen, now).unwrap();
+        let planned = |at| plan::cluster(&valid, self.resource.metadata.generation, &old, &seen, at).unwrap();
+        let plan = planned(now);
+        if plan.lasts && plan.status == old {
+            let later = planned(now + SignedDuration::from_hours(10_000));
+            if (&later.objects, &later.prune, &later.status) != (&plan.objects, &plan.prune, &plan.status) {
+                return Err("a plan that was to last is another one later".to_owned());
+            }
+        }
         let cut = if faults == Faults::Many && self.rng.u8(0..10) == 0 {
             self.rng.usize(0..plan.objects.len() + 2)
         } else {
@@ -222,7 +229,7 @@ impl Simulation {
             children: self.others.values().cloned().collect(),
             deployments: self.roles.values().map(|r| Arc::new(r.seen())).collect(),
             jobs: self.jobs.values().map(|(j, _)| Arc::new(j.clone())).collect(),
-            pods: self.roles.values().flat_map(|r| r.seen_pods().collect::<Vec<_>>()).collect(),
+            pods: self.roles.values().flat_map(|r| r.seen_pods().map(Arc::new).collect::<Vec<_>>()).collect(),
             revisions: self.roles.values().flat_map(|r| r.revisions.clone()).collect(),
             temporal: match () {
                 () if !serves => TemporalView::NotAsked,

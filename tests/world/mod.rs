@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
-use temporal_operator::api::{self, TemporalCluster};
+use temporal_operator::api::{self, TemporalCluster, labels};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
 use temporal_operator::telemetry::Metrics;
@@ -49,8 +49,9 @@ impl SimTemporal {
         self.fault.lock().unwrap().as_ref().map_or(Ok(()), |_| Err(unanswered()))
     }
 
-    fn members(&self, role: Role) -> BTreeSet<SocketAddr> {
-        let of_role = |pod: &Pod| pod.labels().get("app.kubernetes.io/component").is_some_and(|c| c == role.name());
+    fn members(&self, cluster: &str, role: Role) -> BTreeSet<SocketAddr> {
+        let has = |pod: &Pod, label: &str, value: &str| pod.labels().get(label).is_some_and(|v| v == value);
+        let of_role = |pod: &Pod| has(pod, labels::NAME, cluster) && has(pod, labels::COMPONENT, role.name());
         let pods = self.api.list::<Pod>(Some(NAMESPACE));
         let ips = pods
             .iter()
@@ -62,7 +63,8 @@ impl SimTemporal {
 
 impl Temporal for SimTemporal {
     fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>> {
-        let rings = Role::ALL.into_iter().map(|r| (r, self.members(r))).filter(|(_, m)| !m.is_empty()).collect();
+        let members = |role| self.members(&target.cluster.name, role);
+        let rings = Role::ALL.into_iter().map(|r| (r, members(r))).filter(|(_, m)| !m.is_empty()).collect();
         let view = ClusterView {
             cluster_name: target.cluster.name.clone(),
             history_shard_count: 64,

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::{Bed, PATIENCE};
 use crate::command::Cmd;
+use crate::demo::Kube;
 
 const ROLES: [&str; 4] = ["frontend", "history", "matching", "worker"];
 
 /// From the first apply to the last role available, seconds.
 pub(super) fn run(bed: &Bed, operator: &Path) -> Result<f64> {
-    let objects = objects(bed, operator)?;
+    let objects = objects(bed.kube, operator, bed.namespace, bed.manifest()?)?;
     let is = |object: &&Value, kind: &str| object["kind"] == kind;
     let role = |object: &&Value| {
         is(object, "Deployment") && ROLES.iter().any(|r| object["metadata"]["name"] == format!("demo-{r}"))
@@ -36,13 +37,13 @@ pub(super) fn run(bed: &Bed, operator: &Path) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// What `temporal-operator plan` prints.
-fn objects(bed: &Bed, operator: &Path) -> Result<Vec<Value>> {
-    let plan = Cmd::new(operator).args(["plan", "--filename", "-", "--namespace", bed.namespace]);
-    let printed = plan.input(bed.manifest()?).output()?;
+/// What `temporal-operator plan` prints of a manifest.
+pub(super) fn objects(kube: &Kube, operator: &Path, namespace: &str, manifest: String) -> Result<Vec<Value>> {
+    let plan = Cmd::new(operator).args(["plan", "--filename", "-", "--namespace", namespace]);
+    let printed = plan.input(manifest).output()?;
     // kubectl turns YAML into JSON; nothing is asked of the server
     let convert = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"];
-    let text = bed.kube.kubectl().args(convert).input(printed).output()?;
+    let text = kube.kubectl().args(convert).input(printed).output()?;
     let stream = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
     let mut all = Vec::new();
     for document in stream {

@@ -75,9 +75,10 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
         screen.say(&page.text());
     }
     if what.only != Some(Part::One) {
-        let scales = scale::run(screen, layout, &kube, &image_key, &what.clusters)?;
+        let program = build::operator_binary(screen, layout)?;
+        let scales = scale::run(screen, layout, &kube, (&program, &image_key), &what.clusters)?;
         page::put_scale(layout, &scales)?;
-        screen.say(&page::scale_text(&scales));
+        screen.say(&scale::text(&scales));
     }
     Ok(())
 }

@@ -2,14 +2,11 @@
 
 use anyhow::{Context, Result};
 
-use super::scale::Scale;
+use super::scale::{self, SCALE, Scale};
 use super::{Cost, Create};
 use crate::command::put;
 use crate::layout::Layout;
 use crate::versions;
-
-/// Where the part about many clusters begins.
-const SCALE: &str = "## Many clusters at once";
 
 /// The figures of one run.
 #[derive(Debug, Default)]
@@ -36,7 +33,7 @@ fn list(values: impl IntoIterator<Item = f64>) -> String {
     values.into_iter().map(|v| format!("{v:.1}")).collect::<Vec<_>>().join(", ")
 }
 
-fn mib(bytes: u64) -> String {
+pub(super) fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
@@ -97,7 +94,7 @@ pub(super) fn put_one(layout: &Layout, page: &Page) -> Result<()> {
 /// Writes the part about many clusters; that about one stays.
 pub(super) fn put_scale(layout: &Layout, scales: &[Scale]) -> Result<()> {
     let (one, _) = parts(layout)?;
-    write(layout, &one, &scale_text(scales))
+    write(layout, &one, &scale::text(scales))
 }
 
 fn write(layout: &Layout, one: &str, scale: &str) -> Result<()> {
@@ -110,45 +107,6 @@ fn parts(layout: &Layout) -> Result<(String, String)> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let at = text.find(SCALE).unwrap_or(text.len());
     Ok((text[..at].to_owned(), text[at..].to_owned()))
-}
-
-/// The part about many clusters, in Markdown.
-pub(super) fn scale_text(scales: &[Scale]) -> String {
-    let row = |name: &str, of: &dyn Fn(&Scale) -> String| {
-        let figures: Vec<String> = scales.iter().map(of).collect();
-        format!("| {name} | {} |\n", figures.join(" | "))
-    };
-    let each = |figure: f64, s: &Scale| figure / s.clusters as f64;
-    let mut text = format!(
-        "{SCALE}\n\nThe sample `demo` so many times in one namespace, each with databases of its own, all in one `kubectl \
-         apply --server-side`. API server, etcd, controllers and scheduler are real. The nodes are not: kwok {} says of each \
-         pod that it is ready, and of each schema Job that it is done, as soon as it has a node. So no Temporal runs. Every \
-         address of these pods leads to one small gRPC server on the same machine, which answers the operator in Temporal's \
-         place as a settled cluster would; the operator itself runs unchanged in its pod and asks it as it asks Temporal. \
-         Everything shares the same cores.\n\n",
-        versions::KWOK
-    );
-    text.push_str(&row("clusters", &|s| s.clusters.to_string()));
-    text.push_str(&format!("|---|{}\n", "---|".repeat(scales.len())));
-    text.push_str(&row("until all are Ready, s", &|s| format!("{:.1}", s.seconds)));
-    text.push_str(&row("resident memory before", &|s| mib(s.memory_before)));
-    text.push_str(&row("when all are Ready", &|s| mib(s.memory_ready)));
-    text.push_str(&row("settled", &|s| mib(s.settled.memory)));
-    text.push_str(&row("the most there was", &|s| mib(s.memory_peak)));
-    text.push_str(&row("processor time of the operator, s", &|s| format!("{:.1}", s.cpu)));
-    text.push_str(&row("of API server and etcd, s", &|s| format!("{:.1}", s.api_cpu)));
-    text.push_str(&row("of controllers, scheduler and kwok, s", &|s| format!("{:.1}", s.controllers_cpu)));
-    text.push_str(&row("processor time of the operator for each cluster, ms", &|s| {
-        format!("{:.0}", each(s.cpu * 1000.0, s))
-    }));
-    text.push_str(&row("reads of the API server for each", &|s| format!("{:.1}", each(s.calls.reads as f64, s))));
-    text.push_str(&row("writes for each", &|s| format!("{:.1}", each(s.calls.writes as f64, s))));
-    text.push_str(&row("settled, processor time of the operator for each, ms a minute", &|s| {
-        format!("{:.1}", each(s.settled.cpu_per_minute * 1000.0, s))
-    }));
-    text.push_str(&row("settled, reads for each a minute", &|s| format!("{:.2}", each(s.settled.reads_per_minute, s))));
-    text.push_str(&row("settled, writes in a minute, but for the Lease", &|s| s.settled.writes.to_string()));
-    text
 }
 
 #[cfg(test)]

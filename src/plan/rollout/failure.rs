@@ -103,12 +103,9 @@ pub(super) fn way_back(view: &RoleView<'_>, before: &RolloutStatus, seen: &Obser
     Some(Object::Deployment(deployment))
 }
 
-/// Where the way back leads: the live template, if it is there already, else an old ReplicaSet's.
+/// Where the way back leads: the template of the ReplicaSet that was last proven.
 fn template_before(view: &RoleView<'_>, before: &RolloutStatus, seen: &Observed) -> Option<(String, PodTemplateSpec)> {
     let hash = before.proven.get(view.role.name())?;
-    if view.live_hash.as_ref() == Some(hash) {
-        return Some((hash.clone(), view.live?.spec.as_ref()?.template.clone()));
-    }
     let is_it = |set: &&k8s_openapi::api::apps::v1::ReplicaSet| {
         template_hash(set.metadata.annotations.as_ref()).as_ref() == Some(hash)
     };

@@ -13,7 +13,9 @@ pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
         TemporalView::NotAsked => true,
         TemporalView::Silent { .. } => false,
         TemporalView::Seen(m) => {
-            (difference(role, pods, m, seen).is_none() || !m.knows(role)) && m.owned_shards == m.shards
+            (difference(role, pods, m, seen).is_none() || !m.knows(role))
+                && m.owned_shards == m.shards
+                && are_all_seen(role, pods, seen)
         }
     }
 }
@@ -72,6 +74,12 @@ fn is_ready(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
+/// What is seen of the pods may be older than what is seen of their Deployment; then some are not there yet.
+fn are_all_seen(role: Role, pods: i32, seen: &Observed) -> bool {
+    let living = seen.pods_of(role.name()).filter(|p| !is_over(p) && p.metadata.deletion_timestamp.is_none()).count();
+    seen.pods.is_empty() || i32::try_from(living).is_ok_and(|living| living >= pods)
+}
+
 /// Ended for good, its address may be another's.
 fn is_over(pod: &Pod) -> bool {
     pod.status.as_ref().and_then(|s| s.phase.as_deref()).is_some_and(|p| ["Failed", "Succeeded"].contains(&p))
@@ -88,6 +96,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use rstest::rstest;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn pod(role: Role, ip: &str, leaving: bool) -> Pod {
         let labels = json!({"app.kubernetes.io/component": role.name()});
@@ -119,7 +128,7 @@ mod tests {
         let ip = |n: &str| format!("10.0.0.{n}");
         let pods =
             living.iter().map(|n| pod(role, &ip(n), false)).chain(leaving.iter().map(|n| pod(role, &ip(n), true)));
-        let seen = Observed { pods: pods.collect(), ..Observed::default() };
+        let seen = Observed { pods: pods.map(Arc::new).collect(), ..Observed::default() };
         let rings = [(role.name().to_owned(), ring.iter().map(|n| format!("{}:7234", ip(n))).collect())].into();
         let membership = Membership { rings, ..Membership::default() };
         let wanted = i32::try_from(living.len()).unwrap();
@@ -140,8 +149,18 @@ mod tests {
             serde_json::from_value(json!([{"type": "Ready", "status": ready}])).unwrap();
         let rings = [(Role::Matching.name().to_owned(), ring.iter().map(|m| (*m).to_owned()).collect())].into();
         let temporal = TemporalView::Seen(Membership { rings, ..Membership::default() });
-        let seen = Observed { pods: vec![pod], temporal, ..Observed::default() };
+        let seen = Observed { pods: vec![Arc::new(pod)], temporal, ..Observed::default() };
         assert_eq!(awaits_a_newcomer(Role::Matching, since, &seen), awaited);
+    }
+
+    #[test]
+    fn pods_that_are_not_seen_yet_are_waited_for() {
+        let rings = [(Role::History.name().to_owned(), ["10.0.0.1:7234".to_owned()].into())].into();
+        let temporal = TemporalView::Seen(Membership { rings, ..Membership::default() });
+        let pods = vec![Arc::new(pod(Role::History, "10.0.0.1", false))];
+        let seen = Observed { pods, temporal, ..Observed::default() };
+        assert!(agrees(Role::History, 1, &seen));
+        assert!(!agrees(Role::History, 2, &seen));
     }
 
     #[test]

@@ -46,8 +46,6 @@ pub(super) struct RoleView<'a> {
     /// Hash of the wanted pod template.
     pub wanted_hash: String,
     pub live: Option<&'a Deployment>,
-    /// Hash of the pod template it was last given.
-    pub live_hash: Option<String>,
     pub progress: Progress,
     /// Temporal agrees with what Kubernetes shows.
     pub proven: bool,
@@ -77,7 +75,7 @@ impl<'a> RoleView<'a> {
         let pods = live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1);
         let proven = ring::agrees(role, pods, seen);
         let asked = seen.temporal != TemporalView::NotAsked;
-        Ok(Self { role, wanted, wanted_hash, live, live_hash, progress, proven, asked, pods })
+        Ok(Self { role, wanted, wanted_hash, live, progress, proven, asked, pods })
     }
 
     /// All of its pods are as wanted, by Kubernetes' and by Temporal's word.

@@ -17,7 +17,7 @@ impl World {
             labels["batch.kubernetes.io/job-name"] = json!(job);
         }
         let pod = json!({"metadata": {"name": "p", "labels": labels}, "status": status});
-        self.seen.pods.push(serde_json::from_value::<Pod>(pod).unwrap());
+        self.seen.pods.push(Arc::new(serde_json::from_value::<Pod>(pod).unwrap()));
     }
 
     fn job_name(&self, store: StoreKind, attempt: u32) -> String {

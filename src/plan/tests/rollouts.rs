@@ -119,8 +119,10 @@ fn a_step_that_is_not_proven_in_time_goes_back_and_the_rest_waits() {
     back.metadata.generation = Some(1);
     back.status = world.seen.role_deployment(Role::Frontend).unwrap().status.clone();
     world.see_deployment(back);
-    world.seen.revisions.clear();
     assert_eq!(World::template_given(&world.step(), Role::Matching), Some(proven));
+    assert_eq!(world.condition(STALLED), ("True", "RolloutStopped"));
+    world.seen.revisions.clear();
+    assert_eq!(World::template_given(&world.step(), Role::Matching), None, "it is left alone when that is gone");
     assert_eq!(world.condition(STALLED), ("True", "RolloutStopped"));
     world.restart("again");
     world.step();

@@ -9,18 +9,37 @@ use crate::layout::Layout;
 
 /// A list of so many clusters like the sample `demo`, each with databases of its own, all on the fake nodes.
 pub(super) fn list(kube: &Kube, layout: &Layout, count: usize) -> Result<String> {
-    let sample = layout.repo.join("config/samples/demo/temporalcluster.yaml");
-    // kubectl turns YAML into JSON; nothing is asked of the server
-    let convert = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f"];
-    let text = kube.kubectl().args(convert).arg(&sample).output()?;
-    let sample: Value = serde_json::from_str(&text).context("kubectl's answer is no JSON")?;
+    let sample = sample(kube, layout)?;
     let items: Vec<Value> = (1..=count).map(|number| cluster(&sample, number)).collect();
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
+/// The first of them.
+pub(super) fn first(kube: &Kube, layout: &Layout) -> Result<Value> {
+    Ok(cluster(&sample(kube, layout)?, 1))
+}
+
+/// Name of a cluster.
+pub(super) fn name(number: usize) -> String {
+    format!("scale-{number:03}")
+}
+
+/// Name of its database.
+pub(super) fn database(number: usize) -> String {
+    format!("scale_{number:03}")
+}
+
+fn sample(kube: &Kube, layout: &Layout) -> Result<Value> {
+    let sample = layout.repo.join("config/samples/demo/temporalcluster.yaml");
+    // kubectl turns YAML into JSON; nothing is asked of the server
+    let convert = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f"];
+    let text = kube.kubectl().args(convert).arg(&sample).output()?;
+    serde_json::from_str(&text).context("kubectl's answer is no JSON")
+}
+
 fn cluster(sample: &Value, number: usize) -> Value {
     let mut cluster = sample.clone();
-    cluster["metadata"] = json!({"name": format!("scale-{number:03}")});
+    cluster["metadata"] = json!({"name": name(number)});
     let spec = &mut cluster["spec"];
     let on_fake_nodes = json!({"deployment": {"spec": {"template": {"spec": fake_nodes::placement()}}}});
     spec["services"] = json!({"overrides": on_fake_nodes});
@@ -29,7 +48,7 @@ fn cluster(sample: &Value, number: usize) -> Value {
     // how long it takes is what is measured; nothing is given up for that
     spec["rollout"] = json!({"stepTimeout": "1h"});
     for (store, suffix) in [("defaultStore", ""), ("visibilityStore", "_visibility")] {
-        spec["persistence"][store]["sql"]["databaseName"] = format!("scale_{number:03}{suffix}").into();
+        spec["persistence"][store]["sql"]["databaseName"] = format!("{}{suffix}", database(number)).into();
     }
     cluster
 }

@@ -1,8 +1,13 @@
 //! Many clusters at once, on nodes that are there in name only.
 
+mod by_kubectl;
 mod fake_nodes;
 mod manifest;
+mod text;
 
+pub(super) use text::{SCALE, text};
+
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,6 +18,7 @@ use super::{Cost, alone, settled};
 use crate::demo::{Install, Kube, install};
 use crate::layout::Layout;
 use crate::step::{Screen, Step};
+use by_kubectl::ByKubectl;
 use fake_nodes::FakeNodes;
 
 /// Where all of it is made.
@@ -46,6 +52,29 @@ pub(crate) struct Scale {
     pub calls: Calls,
     /// What they cost when all is done.
     pub settled: Cost,
+    /// The same objects without the operator; not for very many, which takes long and says the same.
+    pub by_kubectl: Option<ByKubectl>,
+}
+
+/// Up to so many are also made without the operator.
+const COMPARED: usize = 100;
+
+/// Where it is measured.
+struct Bench<'a> {
+    layout: &'a Layout,
+    kube: &'a Kube,
+    nodes: FakeNodes<'a>,
+}
+
+impl Bench<'_> {
+    /// Processor time so far of API server and etcd, and of kube-controller-manager, kube-scheduler and kwok, seconds.
+    fn cpu(&self) -> Result<(f64, f64)> {
+        let of = |name| Process::daemon(self.layout, name)?.cpu_seconds();
+        let api = of("kube-apiserver")? + of("etcd")?;
+        let controllers =
+            of("kube-controller-manager")? + of("kube-scheduler")? + self.nodes.process().cpu_seconds()?;
+        Ok((api, controllers))
+    }
 }
 
 /// Measures each number of clusters, each with an operator that has just started.
@@ -53,23 +82,32 @@ pub(super) fn run(
     screen: &Screen,
     layout: &Layout,
     kube: &Kube,
-    image_key: &str,
+    (operator, image_key): (&Path, &str),
     counts: &[usize],
 ) -> Result<Vec<Scale>> {
-    let nodes = FakeNodes::start(screen, layout, kube)?;
-    counts
-        .iter()
-        .map(|count| {
-            remove(screen, kube)?;
-            // first of all its kinds
-            install(screen, layout, kube, &Install { image_key: format!("{image_key}-{count}"), image: None })?;
-            alone(kube)?;
-            prepare(kube)?;
-            let scale = screen.step(&format!("{count} clusters"), |step| many(step, layout, kube, &nodes, *count))?;
-            remove(screen, kube)?;
-            Ok(scale)
-        })
-        .collect()
+    let bench = Bench { layout, kube, nodes: FakeNodes::start(screen, layout, kube)? };
+    let one = |count: &usize| {
+        remove(screen, kube)?;
+        // first of all its kinds
+        install(screen, layout, kube, &Install { image_key: format!("{image_key}-{count}"), image: None })?;
+        alone(kube)?;
+        let by_kubectl = (*count <= COMPARED).then(|| without(screen, &bench, operator, *count)).transpose()?;
+        prepare(kube)?;
+        let scale = screen.step(&format!("{count} clusters"), |step| many(step, &bench, *count))?;
+        remove(screen, kube)?;
+        Ok(Scale { by_kubectl, ..scale })
+    };
+    counts.iter().map(one).collect()
+}
+
+/// The same objects by kubectl.
+fn without(screen: &Screen, bench: &Bench<'_>, operator: &Path, count: usize) -> Result<ByKubectl> {
+    prepare(bench.kube)?;
+    let name = format!("the objects of {count} clusters, without the operator");
+    let took = screen.step(&name, |_| by_kubectl::run(bench, operator, count))?;
+    remove(screen, bench.kube)?;
+    by_kubectl::operator_back(bench.kube)?;
+    Ok(took)
 }
 
 fn prepare(kube: &Kube) -> Result<()> {
@@ -78,24 +116,20 @@ fn prepare(kube: &Kube) -> Result<()> {
     kube.kubectl().args(["-n", NAMESPACE]).args(secret).run()
 }
 
-fn many(step: &Step, layout: &Layout, kube: &Kube, nodes: &FakeNodes<'_>, count: usize) -> Result<Scale> {
+fn many(step: &Step, bench: &Bench<'_>, count: usize) -> Result<Scale> {
+    let Bench { layout, kube, .. } = bench;
     let list = manifest::list(kube, layout, count)?;
     sleep(REST);
     let operator = Process::operator()?;
-    let daemon = |name| Process::daemon(layout, name);
-    let api = [daemon("kube-apiserver")?, daemon("etcd")?];
-    let controllers = [daemon("kube-controller-manager")?, daemon("kube-scheduler")?, nodes.process()];
-    let together = |all: &[Process]| all.iter().map(Process::cpu_seconds).sum::<Result<f64>>();
-
     let memory_before = operator.memory()?;
-    let before = (operator.cpu_seconds()?, together(&api)?, together(&controllers)?);
+    let (cpu_before, before) = (operator.cpu_seconds()?, bench.cpu()?);
     let mark = measure::calls_mark(layout)?;
     let started = Instant::now();
     kube.kubectl().args(["-n", NAMESPACE, "apply", "--server-side", "-f", "-"]).input(list).run()?;
     all_ready(step, kube, count, started)?;
     let seconds = started.elapsed().as_secs_f64();
     let memory_ready = operator.memory()?;
-    let after = (operator.cpu_seconds()?, together(&api)?, together(&controllers)?);
+    let (cpu, after) = (operator.cpu_seconds()? - cpu_before, bench.cpu()?);
     let calls = measure::calls_since(layout, mark)?;
 
     step.now("all are Ready; what they cost when settled");
@@ -107,11 +141,12 @@ fn many(step: &Step, layout: &Layout, kube: &Kube, nodes: &FakeNodes<'_>, count:
         memory_before,
         memory_ready,
         memory_peak: operator.peak_memory()?,
-        cpu: after.0 - before.0,
-        api_cpu: after.1 - before.1,
-        controllers_cpu: after.2 - before.2,
+        cpu,
+        api_cpu: after.0 - before.0,
+        controllers_cpu: after.1 - before.1,
         calls,
         settled,
+        by_kubectl: None,
     })
 }
 

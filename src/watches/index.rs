@@ -1,0 +1,170 @@
+//! What is kept of the objects of one kind, by whom they belong to: what one cluster has is found without a look at what
+//! the others have.
+
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// Namespace and name.
+type Place = (String, String);
+
+/// What is kept of the objects of one kind.
+#[derive(Debug)]
+pub struct Index<T>(Arc<Shared<T>>);
+
+#[derive(Debug)]
+struct Shared<T> {
+    kept: Mutex<Kept<T>>,
+    /// Whether everything has been listed once.
+    ready: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Kept<T> {
+    /// Of each owner, in the order of names.
+    by_owner: HashMap<Arc<str>, Vec<(String, T)>>,
+    owners: HashMap<Place, Arc<str>>,
+    /// Objects listed since the watch began anew.
+    listed: HashSet<Place>,
+}
+
+impl<T> Clone for Index<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        let kept = Kept { by_owner: HashMap::new(), owners: HashMap::new(), listed: HashSet::new() };
+        Self(Arc::new(Shared { kept: Mutex::new(kept), ready: watch::Sender::new(false) }))
+    }
+}
+
+impl<T: Clone> Index<T> {
+    /// What is kept of an owner's objects, with their names.
+    #[must_use]
+    pub fn of(&self, owner: &str) -> Vec<(String, T)> {
+        self.kept().by_owner.get(owner).cloned().unwrap_or_default()
+    }
+
+    /// Until the watch has listed once, what is missing may just not have arrived.
+    pub async fn ready(&self) {
+        // the sender is in `self`: this cannot fail
+        let _ = self.0.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Takes in an event. `read` says who owns an object and what is kept of it; `None`: nobody, or nothing.
+    pub(super) fn note<K: Resource>(&self, event: &Event<K>, read: impl Fn(&K) -> Option<(String, T)>) {
+        let mut kept = self.kept();
+        match event {
+            Event::Init => kept.listed.clear(),
+            Event::InitApply(object) => {
+                let place = place(object);
+                kept.listed.insert(place.clone());
+                kept.set(place, read(object));
+            }
+            Event::Apply(object) => kept.set(place(object), read(object)),
+            Event::Delete(object) => kept.set(place(object), None),
+            Event::InitDone => {
+                let listed = std::mem::take(&mut kept.listed);
+                let gone: Vec<Place> = kept.owners.keys().filter(|p| !listed.contains(*p)).cloned().collect();
+                gone.into_iter().for_each(|place| kept.set(place, None));
+                self.0.ready.send_replace(true);
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Kept<T> {
+    fn set(&mut self, place: Place, new: Option<(String, T)>) {
+        let owner = new.as_ref().map(|(owner, _)| owner.as_str());
+        if self.owners.get(&place).is_some_and(|old| owner != Some(old)) {
+            self.take_away(&place);
+        }
+        let Some((owner, what)) = new else { return };
+        // one text for all that an owner has
+        let owner = match self.by_owner.get_key_value(owner.as_str()) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(owner),
+        };
+        let all = self.by_owner.entry(Arc::clone(&owner)).or_default();
+        match all.binary_search_by(|(name, _)| name.cmp(&place.1)) {
+            Ok(at) => all[at].1 = what,
+            Err(at) => all.insert(at, (place.1.clone(), what)),
+        }
+        self.owners.insert(place, owner);
+    }
+
+    fn take_away(&mut self, place: &Place) {
+        let Some(owner) = self.owners.remove(place) else { return };
+        let Some(all) = self.by_owner.get_mut(&owner) else { return };
+        all.retain(|(name, _)| *name != place.1);
+        if all.is_empty() {
+            self.by_owner.remove(&owner);
+        }
+    }
+}
+
+fn place<K: Resource>(object: &K) -> Place {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::core::ObjectMeta;
+
+    fn map(name: &str, owner: &str) -> ConfigMap {
+        let labels = Some([("owner".to_owned(), owner.to_owned())].into());
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some("ns".to_owned()),
+            labels,
+            ..ObjectMeta::default()
+        };
+        ConfigMap { metadata, ..ConfigMap::default() }
+    }
+
+    fn read(map: &ConfigMap) -> Option<(String, ())> {
+        map.labels().get("owner").filter(|owner| !owner.is_empty()).map(|owner| (owner.clone(), ()))
+    }
+
+    fn names(index: &Index<()>, owner: &str) -> Vec<String> {
+        index.of(owner).into_iter().map(|(name, ())| name).collect()
+    }
+
+    #[test]
+    fn an_owner_has_what_is_its_own() {
+        let index = Index::default();
+        for (name, owner) in [("b", "x"), ("a", "x"), ("c", "y"), ("d", "")] {
+            index.note(&Event::Apply(map(name, owner)), read);
+        }
+        assert_eq!((names(&index, "x"), names(&index, "y")), (vec!["a".into(), "b".into()], vec!["c".into()]));
+        index.note(&Event::Apply(map("a", "y")), read);
+        assert_eq!(names(&index, "y"), ["a", "c"], "it changed hands");
+        index.note(&Event::Apply(map("a", "")), read);
+        index.note(&Event::Delete(map("b", "x")), read);
+        assert_eq!((names(&index, "x"), names(&index, "y")), (vec![], vec!["c".into()]));
+        assert_eq!(index.kept().owners.len(), 1, "nothing is kept of what is gone");
+    }
+
+    #[tokio::test]
+    async fn a_new_list_replaces_what_was_known_when_it_is_whole() {
+        let index = Index::default();
+        index.note(&Event::Apply(map("a", "x")), read);
+        index.note(&Event::<ConfigMap>::Init, read);
+        index.note(&Event::InitApply(map("b", "x")), read);
+        assert_eq!(names(&index, "x"), ["a", "b"]);
+        index.note(&Event::<ConfigMap>::InitDone, read);
+        assert_eq!(names(&index, "x"), ["b"]);
+        index.ready().await;
+    }
+}
