@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
@@ -20,6 +20,7 @@ const OTHERS: [&str; 20] = [
     "PodInitializing",
     "PodReadyToStartContainers",
     "PodScheduled",
+    "Ready",
     "ReplicaFailure",
     "True",
     "Unable",
