@@ -55,6 +55,10 @@ pub struct ValidCluster {
     pub default_store: ValidStore,
     /// The visibility store.
     pub visibility_store: ValidStore,
+    /// The second visibility store, when two are written.
+    pub secondary_visibility_store: Option<ValidStore>,
+    /// Some pod may know two visibility stores, and is to write both.
+    pub writes_both: bool,
     /// The Web UI, when wanted.
     pub ui: Option<ValidUi>,
     /// The pod with Temporal's tools, when wanted.
@@ -82,16 +86,21 @@ pub struct ValidCluster {
 }
 
 impl ValidCluster {
-    /// Both stores, the default one first.
+    /// Every store, the default one first.
+    pub fn stores(&self) -> impl Iterator<Item = &ValidStore> {
+        [&self.default_store, &self.visibility_store].into_iter().chain(&self.secondary_visibility_store)
+    }
+
+    /// Both visibility stores, the one that is read first; `None` when there is one.
     #[must_use]
-    pub fn stores(&self) -> [&ValidStore; 2] {
-        [&self.default_store, &self.visibility_store]
+    pub fn two_visibility_stores(&self) -> Option<[&ValidStore; 2]> {
+        Some([&self.visibility_store, self.secondary_visibility_store.as_ref()?])
     }
 
     /// Keys of Secrets its pods read, those of the schema Jobs included.
     #[must_use]
     pub fn secret_keys(&self) -> Vec<&SecretKey> {
-        self.stores().into_iter().flat_map(|s| s.server_secrets().into_iter().chain(s.job_secrets())).collect()
+        self.stores().flat_map(|s| s.server_secrets().into_iter().chain(s.job_secrets())).collect()
     }
 
     /// Names of the Secrets its pods read, those of the schema Jobs included; each once.
@@ -103,7 +112,7 @@ impl ValidCluster {
     /// Names of the Secrets that server pods read, each once.
     #[must_use]
     pub fn server_secret_names(&self) -> Vec<&str> {
-        each_once(self.stores().into_iter().flat_map(ValidStore::server_secrets).collect())
+        each_once(self.stores().flat_map(ValidStore::server_secrets).collect())
     }
 
     /// Whether nothing new is begun. A cluster that is made for the first time has nothing to pause.
@@ -189,15 +198,53 @@ pub enum StoreKind {
     Default,
     /// The list of workflows.
     Visibility,
+    /// The list of workflows, written beside the other.
+    SecondaryVisibility,
 }
 
 impl StoreKind {
-    /// The word in labels, Job names and messages.
+    /// The word in labels and Job names.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Visibility => "visibility",
+            // the whole of it would make a Job's name too long
+            Self::SecondaryVisibility => "secondary",
+        }
+    }
+
+    /// The kind of that [name](Self::name).
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Default, Self::Visibility, Self::SecondaryVisibility].into_iter().find(|k| k.name() == name)
+    }
+
+    /// The words in messages, before `store`.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SecondaryVisibility => "secondary visibility",
+            other => other.name(),
+        }
+    }
+
+    /// The field in `spec.persistence`.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Default => "defaultStore",
+            Self::Visibility => "visibilityStore",
+            Self::SecondaryVisibility => "secondaryVisibilityStore",
+        }
+    }
+
+    /// The key in the server's config when none is named; the Go operator's.
+    #[must_use]
+    pub fn config_key(self) -> &'static str {
+        match self {
+            Self::SecondaryVisibility => "secondaryVisibility",
+            other => other.name(),
         }
     }
 
@@ -206,7 +253,7 @@ impl StoreKind {
     pub fn schema_name(self) -> &'static str {
         match self {
             Self::Default => "postgresql/v12/temporal",
-            Self::Visibility => "postgresql/v12/visibility",
+            Self::Visibility | Self::SecondaryVisibility => "postgresql/v12/visibility",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod change;
 mod cluster;
-mod dynamic_config;
+pub mod dynamic_config;
 mod elasticsearch;
 pub mod embedded;
 mod fields;

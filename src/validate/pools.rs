@@ -13,13 +13,18 @@ use std::collections::BTreeMap;
 const POSTGRES_DEFAULT: i64 = 100;
 
 /// One warning for each database server that may be asked for more than it grants.
-pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: [&ValidStore; 2]) -> Vec<String> {
+pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: &[&ValidStore]) -> Vec<String> {
     let replicas: i64 = roles.values().map(|r| i64::from(r.replicas.unwrap_or(1))).sum();
     // one role is rolled at a time, with one pod more than it has
     let pods = replicas + 1;
-    let stores: Vec<_> = stores.into_iter().filter_map(|s| Some((s.kind, s.sql()?))).collect();
-    let on_one_server = |a: &Pool<'_>, b: &Pool<'_>| a.1.address() == b.1.address();
-    stores.chunk_by(on_one_server).filter_map(|on_server| warning(pods, on_server)).collect()
+    let mut servers: Vec<Vec<Pool<'_>>> = Vec::new();
+    for pool in stores.iter().filter_map(|s| Some((s.kind, s.sql()?))) {
+        match servers.iter_mut().find(|pools| pools.iter().any(|p| p.1.address() == pool.1.address())) {
+            Some(pools) => pools.push(pool),
+            None => servers.push(vec![pool]),
+        }
+    }
+    servers.iter().filter_map(|pools| warning(pods, pools)).collect()
 }
 
 /// A store and its database.
@@ -30,7 +35,7 @@ fn warning(pods: i64, stores: &[Pool<'_>]) -> Option<String> {
     if let Some((kind, _)) = stores.iter().find(|(_, sql)| sql.max_conns == 0) {
         return Some(format!(
             "sql.maxConns of the {} store is 0, so each pod may open any number of connections to {address}; set it",
-            kind.name()
+            kind.title()
         ));
     }
     let pool: i64 = stores.iter().map(|(_, sql)| i64::from(sql.max_conns)).sum();
