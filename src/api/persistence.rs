@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
     "persistence.secondaryVisibilityStore: must be of the visibility store's kind, since servers write two databases or two indices, never one of each; describe a store of the same kind, or remove it"
 ))]
 #[x_kube(validation = (
-    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || [self.defaultStore, self.visibilityStore].all(s, !has(s.sql) || s.sql.databaseName != self.secondaryVisibilityStore.sql.databaseName || s.sql.connectAddr != self.secondaryVisibilityStore.sql.connectAddr)",
+    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || [(has(self.defaultStore.sql) ? self.defaultStore.sql.connectAddr + '/' + self.defaultStore.sql.databaseName : ''), (has(self.visibilityStore.sql) ? self.visibilityStore.sql.connectAddr + '/' + self.visibilityStore.sql.databaseName : '')].all(d, d != self.secondaryVisibilityStore.sql.connectAddr + '/' + self.secondaryVisibilityStore.sql.databaseName)",
     "persistence.secondaryVisibilityStore.sql.databaseName: must differ from the databases of the default store and of the visibility store; name another database"
 ))]
 #[x_kube(validation = (
@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
     "persistence.secondaryVisibilityStore.name: must differ from the other stores' names in more than case, - and _, since environment variables are named after it; choose another name"
 ))]
 #[x_kube(validation = (
-    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || !has(self.secondaryVisibilityStore.sql.gcpServiceAccount) || [self.defaultStore, self.visibilityStore].all(s, !has(s.sql) || !has(s.sql.gcpServiceAccount) || s.sql.gcpServiceAccount == self.secondaryVisibilityStore.sql.gcpServiceAccount)",
+    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || !has(self.secondaryVisibilityStore.sql.gcpServiceAccount) || [(has(self.defaultStore.sql) && has(self.defaultStore.sql.gcpServiceAccount) ? self.defaultStore.sql.gcpServiceAccount : self.secondaryVisibilityStore.sql.gcpServiceAccount), (has(self.visibilityStore.sql) && has(self.visibilityStore.sql.gcpServiceAccount) ? self.visibilityStore.sql.gcpServiceAccount : self.secondaryVisibilityStore.sql.gcpServiceAccount)].all(a, a == self.secondaryVisibilityStore.sql.gcpServiceAccount)",
     "persistence.secondaryVisibilityStore.sql.gcpServiceAccount: must be the other stores', since a pod has one service account; grant one Google service account access to all"
 ))]
 #[x_kube(validation = ("!has(self.advancedVisibilityStore)", "persistence.advancedVisibilityStore: servers from 1.24 on have none; remove it and use visibilityStore"))]

@@ -105,13 +105,16 @@ async fn visibility_moved() {
 
     let began = Instant::now();
     load.phase("they change places");
-    cluster.patch(json!({"persistence": {"visibilityStore": store(NEW), "secondaryVisibilityStore": store(OLD)}})).await;
+    cluster
+        .patch(json!({"persistence": {"visibilityStore": store(NEW), "secondaryVisibilityStore": store(OLD)}}))
+        .await;
     assert_eq!(moving(&cluster).await.map(|m| m.into), Some(begun.into), "the same move");
     let read = since(began);
     load.phase("the new one read");
     sleep(steady()).await;
     let later = equal(&scene, "-infinity").await;
-    let (listed_now, rows) = (counted(&cluster, "ExecutionStatus = 'Running' AND WorkflowType = 'Open'").await, open.len());
+    let (listed_now, rows) =
+        (counted(&cluster, "ExecutionStatus = 'Running' AND WorkflowType = 'Open'").await, open.len());
     assert_eq!(listed_now, u64::try_from(rows).unwrap(), "open workflows are listed from the new store");
 
     let began = Instant::now();
