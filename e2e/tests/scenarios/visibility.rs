@@ -11,6 +11,7 @@ use super::availability::steady;
 use super::bed::full;
 use super::cluster::{Cluster, Scene, VERSION, manifest};
 use super::load::{Loaded, assert_nothing_lost, replicated, turn};
+use super::postgres::Authority;
 use super::temporal::NAMESPACE;
 use super::wait::{PATIENCE, since, until};
 
@@ -185,6 +186,79 @@ async fn second_visibility_store_away() {
         .close(&format!(
             "made with two in {made:.0} s; away told after {told} ({said:?}), a workflow meanwhile {workflow:.2} s and listed; \
              well {back} after its return, and nothing is missing in it"
+        ))
+        .await;
+}
+
+/// An index of the scene's OpenSearch, as a store.
+fn index(name: &str) -> Value {
+    json!({"elasticsearch": {"url": "http://search:9200", "indices": {"visibility": name}}})
+}
+
+/// The same within OpenSearch, with a custom search attribute.
+#[tokio::test(flavor = "multi_thread")]
+async fn visibility_moved_to_another_index() {
+    if !full() {
+        return; // an OpenSearch and four rollouts
+    }
+    const FIRST: &str = "temporal_visibility_v1_first";
+    const SECOND: &str = "temporal_visibility_v1_second";
+    let scene = Scene::open("vis-index").await;
+    scene.opensearch(&Authority::new("search")).await;
+    let mut spec = manifest(VERSION);
+    spec["persistence"]["visibilityStore"] = index(FIRST);
+    let (cluster, _) = scene.create("main", &spec).await;
+    let attribute = ["operator", "search-attribute", "create", "--name", "Customer", "--type", "Keyword"];
+    cluster.workflow("before").await;
+    cluster.temporal(&attribute).await.unwrap();
+
+    let began = Instant::now();
+    cluster.patch(json!({"persistence": {"secondaryVisibilityStore": index(SECOND)}})).await;
+    let begun = moving(&cluster).await.expect("the move is in the status");
+    assert_eq!(begun.into, format!("search:9200/{SECOND}"));
+    let second = since(began);
+    let field = || scene.search(&format!("/{SECOND}/_mapping"))[SECOND]["mappings"]["properties"]["Customer"].clone();
+    assert!(field().is_null(), "a new index has no attributes of users");
+    cluster.temporal(&attribute).await.unwrap();
+    assert_eq!(field()["type"], "keyword", "the same command adds it where it is missing");
+    cluster.workflow("both").await;
+    // what docs/persistence.md says
+    let copied = scene.post_to_search(
+        "/_reindex?refresh=true",
+        &json!({"conflicts": "proceed", "source": {"index": FIRST}, "dest": {"index": SECOND, "version_type": "external"}}),
+    );
+    until("both indices have one list", PATIENCE, async || {
+        let count = |index: &str| scene.search(&format!("/{index}/_count"))["count"].as_u64();
+        let (old, new) = (count(FIRST), count(SECOND));
+        if old == new { Ok(()) } else { Err(format!("old {old:?}, new {new:?}")) }
+    })
+    .await;
+
+    let began = Instant::now();
+    let places = json!({"visibilityStore": index(SECOND), "secondaryVisibilityStore": index(FIRST)});
+    cluster.patch(json!({"persistence": places})).await;
+    assert_eq!(moving(&cluster).await.map(|m| m.into), Some(begun.into));
+    let read = since(began);
+    cluster.lists("before").await;
+    let tagged = ["workflow", "start", "--type", "T", "--task-queue", "nobody", "-w", "tagged", "--search-attribute"];
+    cluster.temporal(&[&tagged[..], &["Customer=\"a\""]].concat()).await.unwrap();
+    until("the workflow is found by its attribute", PATIENCE, async || {
+        match counted(&cluster, "Customer = 'a'").await {
+            1 => Ok(()),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
+    cluster.patch(json!({"persistence": {"secondaryVisibilityStore": null}})).await;
+    cluster.settled().await;
+    cluster.workflow("after").await;
+    for id in ["before", "both", "tagged", "after"] {
+        cluster.lists(id).await;
+    }
+    let (created, kept) = (&copied["created"], &copied["version_conflicts"]);
+    scene
+        .close(&format!(
+            "second index written after {second}; copied {created}, newer there {kept}; places changed in {read}; old one left, all listed"
         ))
         .await;
 }
