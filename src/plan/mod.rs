@@ -68,7 +68,7 @@ pub fn cluster(
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
     let mut notes = leave_out_unserved(&mut objects, seen);
-    notes.extend(visibility::failure(valid, schema.stores.visibility_move.as_ref(), seen));
+    notes.extend(visibility::failure(valid, &rollout, seen));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
     let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);

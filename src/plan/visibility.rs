@@ -6,6 +6,7 @@ use crate::api::redact::without_credentials;
 use crate::api::status::{PersistenceStatus, VisibilityMove};
 use crate::plan::health::Verdict;
 use crate::plan::remedies::with_remedy;
+use crate::plan::rollout::Rollout;
 use crate::plan::schema::SchemaPlan;
 use crate::plan::{Observed, TemporalView};
 use crate::validate::{ValidCluster, ValidStore};
@@ -14,7 +15,13 @@ use k8s_openapi::jiff::Timestamp;
 
 /// Judges the visibility stores. One that has been set up is judged by its answers alone: while its schema is updated
 /// workflows are listed.
-pub(super) fn assess(cluster: &ValidCluster, schema: &SchemaPlan, membership: &Verdict, seen: &Observed) -> Verdict {
+pub(super) fn assess(
+    cluster: &ValidCluster,
+    schema: &SchemaPlan,
+    rollout: &Rollout,
+    membership: &Verdict,
+    seen: &Observed,
+) -> Verdict {
     let is_set_up = schema.stores.visibility_store.as_ref().is_some_and(|s| s.setup);
     if let Some(pending) = schema.pending.as_ref().filter(|_| !is_set_up) {
         return Verdict::new(Truth::False, pending.reason(), pending.message.clone());
@@ -22,14 +29,14 @@ pub(super) fn assess(cluster: &ValidCluster, schema: &SchemaPlan, membership: &V
     let TemporalView::Seen(answers) = &seen.temporal else {
         return Verdict::new(Truth::Unknown, membership.reason, membership.message.clone());
     };
-    let moving = schema.stores.visibility_move.as_ref();
-    match failure(cluster, moving, seen) {
+    match failure(cluster, rollout, seen) {
         Some(why) if answers.visibility_failure.is_none() => {
             Verdict::new(Truth::False, "SecondaryVisibilityUnavailable", format!("Workflows can be listed, but {why}."))
         }
         Some(why) => Verdict::new(Truth::False, "VisibilityUnavailable", format!("Workflows run on, but {why}.")),
         None => {
-            let moving = moving.and_then(|m| how_far(cluster, m)).map(|text| format!(" {text}")).unwrap_or_default();
+            let moving = schema.stores.visibility_move.as_ref().and_then(|m| how_far(cluster, m));
+            let moving = moving.map(|text| format!(" {text}")).unwrap_or_default();
             Verdict::new(Truth::True, "WorkflowsListed", format!("Workflows can be listed.{moving}"))
         }
     }
@@ -37,7 +44,7 @@ pub(super) fn assess(cluster: &ValidCluster, schema: &SchemaPlan, membership: &V
 
 /// Why workflows cannot be listed, or not written to the second store; also said beside the verdict on a cluster that
 /// serves.
-pub(super) fn failure(cluster: &ValidCluster, moving: Option<&VisibilityMove>, seen: &Observed) -> Option<String> {
+pub(super) fn failure(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Option<String> {
     let TemporalView::Seen(answers) = &seen.temporal else { return None };
     let (why, store) = match (&answers.visibility_failure, &answers.secondary_failure) {
         (Some(why), _) => (why, &cluster.visibility_store),
@@ -45,10 +52,9 @@ pub(super) fn failure(cluster: &ValidCluster, moving: Option<&VisibilityMove>, s
         (None, None) => return None,
     };
     let why = with_remedy(&without_credentials(why));
-    // on the way from one config to the other each frontend has its own first store
-    let on_the_way = moving.is_some_and(|m| m.since.is_none());
-    Some(match (on_the_way, cluster.two_visibility_stores()) {
-        (true, Some([a, b])) => {
+    Some(match cluster.two_visibility_stores() {
+        // on the way from one config to the other each frontend has its own first store
+        Some([a, b]) if !rollout.is_complete() => {
             format!("one of the visibility stores {} and {} fails: {why}", a.identity(), b.identity())
         }
         _ => format!("the {} store {} fails: {why}", store.kind.title(), store.identity()),

@@ -1,6 +1,6 @@
 //! Rules and defaults of a store on Elasticsearch or OpenSearch.
 
-use super::cluster::StoreKind;
+use super::datastore::StoreKind;
 use super::{Problems, observability};
 use crate::api::elasticsearch::{DEFAULT_INDEX, ElasticsearchSpec, ElasticsearchVersion, Endpoint};
 use crate::api::persistence::DatastoreSpec;

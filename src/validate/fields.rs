@@ -1,6 +1,7 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
-use super::cluster::{StoreKind, ValidAdminTools, ValidCluster, ValidRole, ValidStore, ValidUi};
+use super::cluster::{ValidAdminTools, ValidCluster, ValidRole, ValidUi};
+use super::datastore::{StoreKind, ValidStore};
 use super::{
     Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles, rollout,
     server_config, store, version,

@@ -5,7 +5,8 @@
 //! visibility manager (`VisibilityManagerProvider` in `service/{frontend,history,matching,worker}/fx.go`, server
 //! 1.30–1.32). A pool opens at most `maxConns` connections; 0 is no limit (`postgresql/session/session.go`).
 
-use super::cluster::{StoreKind, ValidRole, ValidSql, ValidStore};
+use super::cluster::ValidRole;
+use super::datastore::{StoreKind, ValidSql, ValidStore};
 use crate::api::services::Role;
 use std::collections::BTreeMap;
 

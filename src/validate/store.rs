@@ -1,6 +1,6 @@
 //! Rules and defaults of a store.
 
-use super::cluster::{Engine, StoreKind, ValidSql, ValidStore};
+use super::datastore::{Engine, StoreKind, ValidSql, ValidStore};
 use super::{Problems, elasticsearch, observability, tls};
 use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
 

@@ -18,6 +18,11 @@ use super::wait::{PATIENCE, since, until};
 const OLD: &str = "temporal_visibility";
 const NEW: &str = "temporal_visibility_2";
 
+/// How long a phase of nothing but load lasts.
+fn pause() -> Duration {
+    if full() { steady() } else { Duration::from_secs(5) }
+}
+
 /// What docs/persistence.md says of copying the list, in the pod of PostgreSQL.
 const COPY: &str = r#"
 set -e
@@ -83,7 +88,7 @@ async fn visibility_moved() {
     for id in &open {
         cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();
     }
-    sleep(steady()).await;
+    sleep(pause()).await;
 
     let began = Instant::now();
     load.phase("the second one comes");
@@ -95,7 +100,7 @@ async fn visibility_moved() {
     assert!(said.contains("the two blocks can change places"), "{said}");
     let second = since(began);
     load.phase("both written");
-    sleep(steady()).await;
+    sleep(pause()).await;
     let written = equal(&scene, &both).await;
     let missing = listed(&scene, OLD, "-infinity").0 - listed(&scene, NEW, "-infinity").0;
     assert!(written > 0 && missing > 0, "{written} written to both, {missing} ended before");
@@ -112,7 +117,7 @@ async fn visibility_moved() {
     assert_eq!(moving(&cluster).await.map(|m| m.into), Some(begun.into), "the same move");
     let read = since(began);
     load.phase("the new one read");
-    sleep(steady()).await;
+    sleep(pause()).await;
     let later = equal(&scene, "-infinity").await;
     let (listed_now, rows) =
         (counted(&cluster, "ExecutionStatus = 'Running' AND WorkflowType = 'Open'").await, open.len());
@@ -128,7 +133,7 @@ async fn visibility_moved() {
     .await;
     let left = since(began);
     load.phase("after");
-    sleep(steady()).await;
+    sleep(pause()).await;
     for id in &open {
         cluster.temporal(&["workflow", "signal", "--name", "finish", "-w", id]).await.unwrap();
         cluster.temporal(&["workflow", "result", "-w", id]).await.unwrap();
