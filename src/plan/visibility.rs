@@ -94,18 +94,16 @@ fn how_far(cluster: &ValidCluster, moving: &VisibilityMove) -> Option<String> {
     let [read, written] = cluster.two_visibility_stores()?.map(ValidStore::identity);
     let into = &moving.into;
     let Some(since) = &moving.since else {
-        return Some(format!(
-            "{into} is complete from the moment when all pods write both stores, which the rollout brings."
-        ));
+        return Some(format!("{into} is written too by pods that are new; that all are, the rollout brings."));
     };
     let since = since.0;
     Some(if *into == read {
         format!(
-            "They are read from {into}, which lacks what ended before {since}; {written} is written too, until secondaryVisibilityStore is removed."
+            "They are read from {into}, written since {since}; {written} is written too, until secondaryVisibilityStore is removed."
         )
     } else {
         format!(
-            "{into} is written too since {since} and lacks what ended before; when the longest retention has passed since then it lacks nothing, and the two blocks can change places."
+            "{into} is written too since {since}; workflows that have neither started, changed nor ended since are missing there, unless it was filled. Then the two blocks can change places."
         )
     })
 }
