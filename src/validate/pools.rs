@@ -58,3 +58,39 @@ fn warning(pods: i64, stores: &[Pool<'_>]) -> Option<String> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::TemporalCluster;
+    use serde_json::{Value, json};
+
+    fn notes(addresses: [&str; 3]) -> Vec<String> {
+        let [main, list, other] = addresses;
+        let store = |database: &str, address: &str| -> Value {
+            let sql =
+                json!({"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": address});
+            json!({"sql": sql})
+        };
+        let cluster: TemporalCluster = serde_json::from_value(json!({
+            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "metadata": {"name": "c"},
+            "spec": {"version": "1.31.2", "numHistoryShards": 64, "persistence": {
+                "defaultStore": store("a", main), "visibilityStore": store("b", list), "secondaryVisibilityStore": store("c", other),
+            }},
+        }))
+        .unwrap();
+        crate::validate::cluster(&cluster).unwrap().warnings
+    }
+
+    #[test]
+    fn pools_to_one_server_are_added_up_whichever_stores_they_are_of() {
+        let all = notes(["db:1", "other:1", "db:1"]);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(
+            all[0].contains("5 pods (one of them during a rollout) may open 30 connections each to db:1, 150"),
+            "{all:?}"
+        );
+        let all = notes(["db:1", "db:1", "db:1"]);
+        assert!(all[0].contains("may open 40 connections each to db:1, 200 in all"), "{all:?}");
+        assert!(notes(["a:1", "b:1", "c:1"]).is_empty());
+    }
+}
