@@ -220,7 +220,12 @@ impl Observer {
         let view = self.temporal.describe_cluster(&target).await?;
         let history: BTreeSet<_> = view.members(Role::History).collect();
         let shards = self.temporal.shards(&target, &history).await?;
-        let visibility_failure = self.temporal.visibility(&target).await.err().map(|error| error.to_string());
+        let own = self.temporal.visibility(&target).await.err().map(|error| error.to_string());
+        // with two stores Temporal's own workflows are listed from the second one
+        let (visibility_failure, secondary_failure) = match cluster.two_visibility_stores() {
+            None => (own, None),
+            Some(_) => (self.temporal.users_visibility(&target).await.err().map(|error| error.to_string()), own),
+        };
         let unheld = shards.unheld(view.history_shard_count).len();
         let rings = view
             .rings
@@ -232,6 +237,7 @@ impl Observer {
             owned_shards: view.history_shard_count.saturating_sub(u32::try_from(unheld).unwrap_or(u32::MAX)),
             cluster_name: view.cluster_name,
             visibility_failure,
+            secondary_failure,
         })
     }
 }

@@ -41,5 +41,6 @@ mod scenarios {
     mod services;
     mod stores;
     mod ui;
+    mod visibility;
     mod way_back;
 }

@@ -35,7 +35,7 @@ impl ElasticsearchVersion {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("!has(self.version) || self.version != 'v6'", "elasticsearch.version: servers from 1.18 on have no client for v6; use v7, which OpenSearch speaks too, or v8"))]
-#[x_kube(validation = ("!has(self.indices) || !has(self.indices.secondaryVisibility)", "elasticsearch.indices.secondaryVisibility: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.indices) || !has(self.indices.secondaryVisibility)", "elasticsearch.indices.secondaryVisibility: a second index is a store of its own here; describe it in persistence.secondaryVisibilityStore, and remove this field"))]
 pub struct ElasticsearchSpec {
     /// `v7` (default; OpenSearch too) or `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct ElasticsearchIndices {
     #[schemars(length(max = 128))]
     #[x_kube(validation = ("self.matches('^temporal_visibility_v1[a-z0-9._-]*$')", "elasticsearch.indices.visibility: must begin with temporal_visibility_v1, since Temporal's index template is for such names, and have only lower-case letters, digits and . _ -"))]
     pub visibility: Option<String>,
-    /// Not supported yet.
+    /// Refused: a second index is described in `persistence.secondaryVisibilityStore`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub secondary_visibility: Option<String>,

@@ -33,6 +33,9 @@ pub const GROUP: &str = "temporal.io";
 /// The one served and stored version.
 pub const VERSION: &str = "v1beta1";
 
+/// Temporal's own namespace, which every server makes when it starts.
+pub const SYSTEM_NAMESPACE: &str = "temporal-system";
+
 /// Labels and annotations on the objects the operator makes.
 pub mod labels {
     /// The name of the `TemporalCluster`; part of every selector, as in the Go operator.
@@ -57,7 +60,7 @@ pub mod labels {
     pub const CONFIG_HASH: &str = "temporal.io/config-hash";
     /// Kubernetes' own, on the pods of Jobs: the Job's name.
     pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
-    /// On schema Jobs: which store (`default`, `visibility`).
+    /// On schema Jobs: which store (`default`, `visibility`, `secondary`).
     pub const STORE: &str = "temporal.io/store";
 }
 

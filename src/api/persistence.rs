@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The stores of a cluster. `defaultStore` and `visibilityStore` must be two databases.
+/// The stores of a cluster. No two may be one database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = (
@@ -25,17 +25,36 @@ use std::collections::BTreeMap;
     "persistence.visibilityStore.sql.gcpServiceAccount: must be the default store's, since a pod has one service account; grant one Google service account access to both"
 ))]
 #[x_kube(validation = ("!has(self.defaultStore.elasticsearch)", "persistence.defaultStore.elasticsearch: Elasticsearch can hold visibility only; use sql with pluginName postgres12 here"))]
-#[x_kube(validation = ("!has(self.secondaryVisibilityStore)", "persistence.secondaryVisibilityStore: not supported yet; remove it"))]
+#[x_kube(validation = (
+    "!has(self.secondaryVisibilityStore) || has(self.secondaryVisibilityStore.elasticsearch) == has(self.visibilityStore.elasticsearch)",
+    "persistence.secondaryVisibilityStore: must be of the visibility store's kind, since servers write two databases or two indices, never one of each; describe a store of the same kind, or remove it"
+))]
+#[x_kube(validation = (
+    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || [(has(self.defaultStore.sql) ? self.defaultStore.sql.connectAddr + '/' + self.defaultStore.sql.databaseName : ''), (has(self.visibilityStore.sql) ? self.visibilityStore.sql.connectAddr + '/' + self.visibilityStore.sql.databaseName : '')].all(d, d != self.secondaryVisibilityStore.sql.connectAddr + '/' + self.secondaryVisibilityStore.sql.databaseName)",
+    "persistence.secondaryVisibilityStore.sql.databaseName: must differ from the databases of the default store and of the visibility store; name another database"
+))]
+#[x_kube(validation = (
+    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.elasticsearch) || !has(self.visibilityStore.elasticsearch) || (has(self.visibilityStore.elasticsearch.indices) && has(self.visibilityStore.elasticsearch.indices.visibility) ? self.visibilityStore.elasticsearch.indices.visibility : 'temporal_visibility_v1') != (has(self.secondaryVisibilityStore.elasticsearch.indices) && has(self.secondaryVisibilityStore.elasticsearch.indices.visibility) ? self.secondaryVisibilityStore.elasticsearch.indices.visibility : 'temporal_visibility_v1')",
+    "persistence.secondaryVisibilityStore.elasticsearch.indices.visibility: must differ from the visibility store's index, on another Elasticsearch too, since Temporal keeps search attributes by the index's name; name another index"
+))]
+#[x_kube(validation = (
+    "!has(self.secondaryVisibilityStore) || [has(self.defaultStore.name) ? self.defaultStore.name : 'default', has(self.visibilityStore.name) ? self.visibilityStore.name : 'visibility'].all(n, n.lowerAscii().replace('-', '_') != (has(self.secondaryVisibilityStore.name) ? self.secondaryVisibilityStore.name : 'secondaryVisibility').lowerAscii().replace('-', '_'))",
+    "persistence.secondaryVisibilityStore.name: must differ from the other stores' names in more than case, - and _, since environment variables are named after it; choose another name"
+))]
+#[x_kube(validation = (
+    "!has(self.secondaryVisibilityStore) || !has(self.secondaryVisibilityStore.sql) || !has(self.secondaryVisibilityStore.sql.gcpServiceAccount) || [(has(self.defaultStore.sql) && has(self.defaultStore.sql.gcpServiceAccount) ? self.defaultStore.sql.gcpServiceAccount : self.secondaryVisibilityStore.sql.gcpServiceAccount), (has(self.visibilityStore.sql) && has(self.visibilityStore.sql.gcpServiceAccount) ? self.visibilityStore.sql.gcpServiceAccount : self.secondaryVisibilityStore.sql.gcpServiceAccount)].all(a, a == self.secondaryVisibilityStore.sql.gcpServiceAccount)",
+    "persistence.secondaryVisibilityStore.sql.gcpServiceAccount: must be the other stores', since a pod has one service account; grant one Google service account access to all"
+))]
 #[x_kube(validation = ("!has(self.advancedVisibilityStore)", "persistence.advancedVisibilityStore: servers from 1.24 on have none; remove it and use visibilityStore"))]
 pub struct PersistenceSpec {
     /// Workflow histories, tasks, timers, cluster metadata.
     pub default_store: DatastoreSpec,
     /// The list of workflows and its search attributes.
     pub visibility_store: DatastoreSpec,
-    /// A second visibility store, for migrations. Not supported yet.
+    /// A second visibility store of the same kind. Servers write both and read `visibilityStore`; exchange the two blocks to
+    /// read the other, remove this one to write one again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub secondary_visibility_store: Option<Map<String, Value>>,
+    pub secondary_visibility_store: Option<DatastoreSpec>,
     /// Elasticsearch before server 1.24. Refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
@@ -72,7 +91,7 @@ pub struct PersistenceSpec {
     "sql.connectAttributes: sslmode, sslrootcert, sslcert, sslkey and sslinline would override tls; remove them"
 ))]
 pub struct DatastoreSpec {
-    /// Key of the store in the server's config. Default `default` and `visibility`.
+    /// Key of the store in the server's config. Default `default`, `visibility` and `secondaryVisibility`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_-]*$"))]
     pub name: Option<String>,
@@ -156,7 +175,7 @@ pub struct SqlSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "attributes")]
     pub connect_attributes: Option<BTreeMap<String, String>>,
-    /// Most open connections per pod. Default 20 (default store) and 10 (visibility store).
+    /// Most open connections per pod. Default 20 (default store) and 10 (visibility stores).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10000))]
     pub max_conns: Option<i32>,

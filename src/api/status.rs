@@ -1,6 +1,6 @@
 //! `status` of a `TemporalCluster`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use kube::core::cel::MergeStrategy;
 use schemars::JsonSchema;
@@ -80,6 +80,35 @@ pub struct PersistenceStatus {
     /// The visibility store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visibility_store: Option<DatastoreStatus>,
+    /// The second visibility store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secondary_visibility_store: Option<DatastoreStatus>,
+    /// The list of workflows moves to another store; there until no pod knows two visibility stores any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility_move: Option<VisibilityMove>,
+}
+
+impl PersistenceStatus {
+    /// Every store that something is known of.
+    pub fn stores(&self) -> impl Iterator<Item = &DatastoreStatus> {
+        self.default_store.iter().chain(self.visibility_stores())
+    }
+
+    /// The visibility stores, the one that is read first.
+    pub fn visibility_stores(&self) -> impl Iterator<Item = &DatastoreStatus> {
+        self.visibility_store.iter().chain(&self.secondary_visibility_store)
+    }
+}
+
+/// A move of the list of workflows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VisibilityMove {
+    /// The newer of the two stores, `host:port/database` or `host:port/index`.
+    pub into: String,
+    /// Since when every server writes both. What ended earlier is in the older store alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
 /// What is known of a store. Written when the Job that did it succeeds.

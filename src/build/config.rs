@@ -6,7 +6,7 @@
 
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
-use super::{Object, drain, elasticsearch, store_tls};
+use super::{Object, drain, dual, elasticsearch, store_tls};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
@@ -120,17 +120,21 @@ pub(super) fn merge(target: &mut Value, over: &Value) {
 }
 
 fn tree(cluster: &ValidCluster) -> Value {
-    let stores: Map<String, Value> = cluster.stores().into_iter().map(|s| (s.name.clone(), datastore(s))).collect();
+    let stores: Map<String, Value> = cluster.stores().map(|s| (s.name.clone(), datastore(s))).collect();
     let services: Map<String, Value> =
         cluster.roles.keys().map(|r| (r.name().to_owned(), service(cluster, *r))).collect();
+    let mut persistence = json!({
+        "defaultStore": cluster.default_store.name,
+        "visibilityStore": cluster.visibility_store.name,
+        "numHistoryShards": cluster.history_shards,
+        "datastores": stores,
+    });
+    if let Some(secondary) = &cluster.secondary_visibility_store {
+        persistence["secondaryVisibilityStore"] = json!(secondary.name);
+    }
     json!({
         "log": log(cluster),
-        "persistence": {
-            "defaultStore": cluster.default_store.name,
-            "visibilityStore": cluster.visibility_store.name,
-            "numHistoryShards": cluster.history_shards,
-            "datastores": stores,
-        },
+        "persistence": persistence,
         "global": global(cluster),
         // every process lists all roles: the map also feeds the lookup of their rings
         "services": services,
@@ -254,6 +258,9 @@ pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
         .iter()
         .map(|(key, values)| (key.clone(), values.iter().map(constrained).collect()))
         .collect();
+    if cluster.writes_both {
+        dual::add(&mut values);
+    }
     // pods that are made for the first time need not wait for each other
     if cluster.established {
         drain::add_defaults(&mut values);

@@ -4,6 +4,7 @@ mod admintools;
 mod companion;
 pub mod config;
 mod drain;
+mod dual;
 mod elasticsearch;
 mod ingress;
 pub mod job;

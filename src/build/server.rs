@@ -176,7 +176,7 @@ fn volumes(cluster: &ValidCluster, config: &ServerConfig) -> Vec<Volume> {
         config_volume("config", config.name(cluster)),
         config_volume("dynamicconfig", child_name(cluster, DYNAMIC_CONFIG)),
     ];
-    all.extend(cluster.stores().into_iter().flat_map(store_tls::volumes));
+    all.extend(cluster.stores().flat_map(store_tls::volumes));
     all.extend(cluster.log.file.is_some().then(|| empty_volume(LOG)));
     all
 }
@@ -209,7 +209,7 @@ fn container(cluster: &ValidCluster, role: Role) -> Container {
         ..VolumeMount::default()
     };
     let mut mounts = vec![mount("config", CONFIG_DIR), mount("dynamicconfig", DYNAMIC_CONFIG_DIR)];
-    mounts.extend(cluster.stores().into_iter().flat_map(store_tls::mounts));
+    mounts.extend(cluster.stores().flat_map(store_tls::mounts));
     mounts.extend(cluster.log.directory().map(|dir| writable_mount(LOG, dir)));
     Container {
         name: SERVER_CONTAINER.to_owned(),

@@ -108,7 +108,7 @@ pub fn assess(
         ),
         reconciling: !settled && !stalled,
         stalled,
-        visibility: visibility::assess(cluster, schema, &membership, seen),
+        visibility: visibility::assess(cluster, schema, rollout, &membership, seen),
         services,
         membership,
         ready,

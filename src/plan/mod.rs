@@ -59,15 +59,19 @@ pub fn cluster(
     let secrets = secret_versions(seen);
     let blocked = !missing.is_empty() || seen.taken.is_some();
     let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
-    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || valid.is_paused(), now);
+    let mut schema =
+        schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || valid.is_paused(), now);
     let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen, old, now)?;
+
+    let at_rest = schema.is_ready() && rollout.is_proven();
+    schema.stores.visibility_move = visibility::moving(valid, old.persistence.as_ref(), at_rest, now);
 
     let mut objects = build::foundation(valid)?;
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
     let mut notes = leave_out_unserved(&mut objects, seen);
-    notes.extend(visibility::failure(valid, seen));
+    notes.extend(visibility::failure(valid, &rollout, seen));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
     let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);

@@ -36,19 +36,17 @@ pub fn claim(cluster: &TemporalCluster) -> Claim {
     let namespace = cluster.namespace().unwrap_or_default();
     let spec = &cluster.spec.persistence;
     let recorded = cluster.status.as_ref().and_then(|s| s.persistence.as_ref());
-    let stores = [
-        (&spec.default_store, recorded.and_then(|r| r.default_store.as_ref())),
-        (&spec.visibility_store, recorded.and_then(|r| r.visibility_store.as_ref())),
-    ];
+    let stores = [Some(&spec.default_store), Some(&spec.visibility_store), spec.secondary_visibility_store.as_ref()];
+    let recorded: Vec<_> = recorded.map(|r| r.stores().collect()).unwrap_or_default();
     let mut claim = Claim {
         cluster: format!("{namespace}/{}", cluster.name_any()),
         databases: BTreeSet::new(),
         held: BTreeSet::new(),
         created: cluster.metadata.creation_timestamp.as_ref().map(|t| t.0),
     };
-    for (store, recorded) in stores {
+    for store in stores.into_iter().flatten() {
         let Some((database, written)) = database(&namespace, store) else { continue };
-        if recorded.is_some_and(|r| r.setup && r.database.as_ref() == Some(&written)) {
+        if recorded.iter().any(|r| r.setup && r.database.as_ref() == Some(&written)) {
             claim.held.insert(database.clone());
         }
         claim.databases.insert(database);

@@ -82,6 +82,8 @@ pub struct Membership {
     pub cluster_name: String,
     /// Why workflows cannot be listed; `None` when they can.
     pub visibility_failure: Option<String>,
+    /// Why they cannot be listed from the second visibility store; `None` when they can, or when there is none.
+    pub secondary_failure: Option<String>,
 }
 
 impl Membership {

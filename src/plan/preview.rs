@@ -50,8 +50,26 @@ pub enum Step {
         /// Pods afterwards.
         to: Option<i64>,
     },
+    /// The list of workflows moves, when the roles are rolled.
+    List {
+        /// The store.
+        database: String,
+        /// What becomes of it.
+        what: Listing,
+    },
     /// Objects that are not wanted any more are removed.
     Remove(Vec<ObjectKey>),
+}
+
+/// What becomes of a visibility store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// It is written beside the other.
+    Written,
+    /// Workflows are listed from it.
+    Read,
+    /// Nobody uses it any more.
+    Left,
 }
 
 /// An object that differs.
@@ -86,7 +104,7 @@ impl fmt::Display for Step {
         match self {
             Self::Apply(keys) => write!(f, "Apply {}", names(keys)),
             Self::Schema { store, database, version } => {
-                write!(f, "Bring the {} store ({database}) to the schema of server {version}, by a Job", store.name())
+                write!(f, "Bring the {} store ({database}) to the schema of server {version}, by a Job", store.title())
             }
             Self::Create(key) => write!(f, "Create {key}"),
             Self::Restart { role: Some(role), key } => {
@@ -96,6 +114,13 @@ impl fmt::Display for Step {
             Self::Scale { key, from, to } => {
                 let pods = |n: &Option<i64>| n.map_or_else(|| "as it is".to_owned(), |n| n.to_string());
                 write!(f, "Scale {key} from {} to {} pods, without a restart", pods(from), pods(to))
+            }
+            Self::List { database, what: Listing::Written } => {
+                write!(f, "Then every change of a workflow is written to {database} too")
+            }
+            Self::List { database, what: Listing::Read } => write!(f, "Then workflows are listed from {database}"),
+            Self::List { database, what: Listing::Left } => {
+                write!(f, "Then {database} is neither written nor read any more; nothing is dropped there")
             }
             Self::Remove(keys) => write!(f, "Remove {}", names(keys)),
         }
@@ -149,7 +174,7 @@ fn steps(old: &ValidCluster, new: &ValidCluster, changes: &[Change]) -> Vec<Step
     if !plain.is_empty() {
         steps.push(Step::Apply(plain));
     }
-    steps.extend(new.stores().into_iter().filter_map(|store| schema(old, new, store)));
+    steps.extend(new.stores().filter_map(|store| schema(old, new, store)));
     let turn = |change: &&Change| {
         let role = role_of(new, &change.key);
         // what is no server's waits for nobody
@@ -158,6 +183,7 @@ fn steps(old: &ValidCluster, new: &ValidCluster, changes: &[Change]) -> Vec<Step
     let mut deployments: Vec<&Change> = changes.iter().filter(is_deployment).collect();
     deployments.sort_by_key(turn);
     steps.extend(deployments.into_iter().filter_map(|change| deployment(new, change)));
+    steps.extend(visibility(old, new));
     let gone: Vec<ObjectKey> = changes.iter().filter(|c| c.after.is_none()).map(|c| c.key.clone()).collect();
     if !gone.is_empty() {
         steps.push(Step::Remove(gone));
@@ -167,13 +193,27 @@ fn steps(old: &ValidCluster, new: &ValidCluster, changes: &[Change]) -> Vec<Step
 
 /// A store gets a Job when it is another database or has the schema of an older server.
 fn schema(old: &ValidCluster, new: &ValidCluster, store: &ValidStore) -> Option<Step> {
-    let before = old.stores().into_iter().find(|s| s.kind == store.kind);
-    let same = before.is_some_and(|b| b.identity() == store.identity());
+    // the two visibility stores may change places
+    let alike = |s: &&ValidStore| (s.kind == StoreKind::Default) == (store.kind == StoreKind::Default);
+    let same = old.stores().filter(alike).any(|s| s.identity() == store.identity());
     (!same || new.version > old.version).then(|| Step::Schema {
         store: store.kind,
         database: store.identity(),
         version: new.version.to_string(),
     })
+}
+
+/// What becomes of the list of workflows when the roles are rolled.
+fn visibility(old: &ValidCluster, new: &ValidCluster) -> Vec<Step> {
+    let lists = |c: &ValidCluster| -> Vec<String> {
+        c.stores().filter(|s| s.kind != StoreKind::Default).map(ValidStore::identity).collect()
+    };
+    let (before, after) = (lists(old), lists(new));
+    let listed = |database: &String, what| Step::List { database: database.clone(), what };
+    let written = after.iter().skip(1).filter(|d| !before.contains(d)).map(|d| listed(d, Listing::Written));
+    let read = after.first().filter(|d| before.first() != Some(d)).map(|d| listed(d, Listing::Read));
+    let left = before.iter().filter(|d| !after.contains(d)).map(|d| listed(d, Listing::Left));
+    written.chain(read).chain(left).collect()
 }
 
 fn deployment(new: &ValidCluster, change: &Change) -> Option<Step> {
@@ -265,6 +305,10 @@ mod tests {
         }
     }
 
+    fn other(database: &str) -> Value {
+        json!({"sql": {"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": "db:5432"}})
+    }
+
     fn said(before: Value, after: Value) -> Vec<String> {
         preview(&valid(before), &[valid(after)]).unwrap().steps.iter().map(ToString::to_string).collect()
     }
@@ -280,7 +324,14 @@ mod tests {
           "Roll matching", "Roll history", "Roll frontend", "Roll worker"])]
     #[case::resources(json!({}), json!({"services": {"worker": {"resources": {"requests": {"cpu": "1"}}}}}), &["Roll worker"])]
     #[case::other_database(json!({}), json!({"persistence": {"visibilityStore": {"sql": {"databaseName": "list2"}}}}),
-        &["Apply ConfigMap", "Bring the visibility store (db:5432/list2)", "Roll matching", "Roll history", "Roll frontend", "Roll worker", "Remove ConfigMap"])]
+        &["Apply ConfigMap", "Bring the visibility store (db:5432/list2)", "Roll matching", "Roll history", "Roll frontend", "Roll worker",
+          "Then workflows are listed from db:5432/list2", "Then db:5432/list is neither written nor read any more", "Remove ConfigMap"])]
+    #[case::second_list(json!({}), json!({"persistence": {"secondaryVisibilityStore": other("list2")}}),
+        &["Apply ConfigMap", "Bring the secondary visibility store (db:5432/list2)", "Roll matching", "Roll history", "Roll frontend", "Roll worker",
+          "Then every change of a workflow is written to db:5432/list2 too", "Remove ConfigMap"])]
+    #[case::lists_change_places(json!({"persistence": {"secondaryVisibilityStore": other("list2")}}),
+        json!({"persistence": {"visibilityStore": other("list2"), "secondaryVisibilityStore": other("list")}}),
+        &["Apply ConfigMap", "Roll matching", "Roll history", "Roll frontend", "Roll worker", "Then workflows are listed from db:5432/list2", "Remove ConfigMap"])]
     #[case::ui_off(json!({"ui": {"enabled": true}}), json!({}), &["Remove Service orders-ui, Deployment orders-ui"])]
     #[case::ui_on(json!({}), json!({"ui": {"enabled": true}}), &["Apply Service orders-ui", "Create Deployment orders-ui"])]
     #[case::ui_version(json!({"ui": {"enabled": true}}), json!({"ui": {"enabled": true, "version": "2.50.0"}}), &["Roll Deployment orders-ui"])]

@@ -102,10 +102,8 @@ pub fn plan(
     // whatever it was made for: two Jobs at once would spoil the schema
     let busy = seen.jobs.iter().find(|job| tries.at_work(job));
     plan.keep.extend(busy.iter().map(|job| job.name_any()));
-    for (store, old) in
-        [(&cluster.default_store, recorded.default_store), (&cluster.visibility_store, recorded.visibility_store)]
-    {
-        let old = old.filter(|o| o.database.as_deref() == Some(&store.identity()));
+    for store in cluster.stores() {
+        let old = known(&recorded, store).cloned();
         let last = tries.last(store);
         plan.keep.extend(last.iter().map(|(_, job)| job.name_any()));
         let done = at_version(old.as_ref(), &cluster.version) || last.as_ref().is_some_and(|(_, j)| succeeded(j));
@@ -114,6 +112,7 @@ pub fn plan(
         match store.kind {
             StoreKind::Default => plan.stores.default_store = Some(status),
             StoreKind::Visibility => plan.stores.visibility_store = Some(status),
+            StoreKind::SecondaryVisibility => plan.stores.secondary_visibility_store = Some(status),
         }
         // one Job at a time: a later store waits for the earlier one
         if !done && plan.pending.is_none() {
@@ -124,6 +123,15 @@ pub fn plan(
         }
     }
     plan
+}
+
+/// What is recorded of the store's database. The two visibility stores may have changed places.
+fn known<'a>(recorded: &'a PersistenceStatus, store: &ValidStore) -> Option<&'a DatastoreStatus> {
+    let places = match store.kind {
+        StoreKind::Default => [&recorded.default_store, &None],
+        _ => [&recorded.visibility_store, &recorded.secondary_visibility_store],
+    };
+    places.into_iter().flatten().find(|o| o.database.as_deref() == Some(&store.identity()))
 }
 
 fn at_version(status: Option<&DatastoreStatus>, wanted: &Version) -> bool {
@@ -173,11 +181,7 @@ impl<'a> Tries<'a> {
     /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
     fn at_work(&self, job: &Job) -> bool {
         let held_back = pod_of(job, self.seen).is_some_and(|pod| pods::held_back(pod, self.now).is_some());
-        let wanted = self
-            .cluster
-            .stores()
-            .into_iter()
-            .any(|s| self.last(s).is_some_and(|(_, j)| j.name_any() == job.name_any()));
+        let wanted = self.cluster.stores().any(|s| self.last(s).is_some_and(|(_, j)| j.name_any() == job.name_any()));
         !succeeded(job) && failed_at(job).is_none() && (wanted || !held_back)
     }
 
@@ -190,7 +194,7 @@ impl<'a> Tries<'a> {
         now: Timestamp,
         plan: &mut SchemaPlan,
     ) {
-        let name = store.kind.name();
+        let name = store.kind.title();
         let Some((attempt, at, job)) = last.and_then(|(n, job)| Some((n, failed_at(job)?, job))) else {
             let message = if blocked {
                 format!("The schema of the {name} store waits.")
@@ -217,7 +221,7 @@ impl<'a> Tries<'a> {
 /// What a Job that has not ended is doing; names what holds its pod back. `due` is the first store that is not ready,
 /// which may be another one than the Job's.
 fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>, now: Timestamp) -> Pending {
-    let store = job.labels().get(labels::STORE).map_or(due.name(), String::as_str);
+    let store = job.labels().get(labels::STORE).and_then(|n| StoreKind::parse(n)).unwrap_or(due).title();
     let held_back = match pod_of(job, seen) {
         Some(pod) => pods::held_back(pod, now),
         None => seen.refusals.get(&job.name_any()).map(|said| format!("its pod cannot be made: {}", with_remedy(said))),

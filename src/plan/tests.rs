@@ -14,6 +14,7 @@ use rstest::rstest;
 use serde_json::json;
 use std::sync::Arc;
 
+mod dual;
 mod faults;
 mod rollouts;
 mod secrets;
@@ -78,7 +79,7 @@ impl World {
 
     fn finish_job(&mut self, store: StoreKind, attempt: u32, condition: &str) {
         let valid = self.valid();
-        let store = valid.stores().into_iter().find(|s| s.kind == store).unwrap();
+        let store = valid.stores().find(|s| s.kind == store).unwrap();
         let Object::Job(mut job) = job::schema(&valid, store, &secret_versions(&self.seen), attempt) else {
             unreachable!()
         };
@@ -156,6 +157,7 @@ impl World {
             owned_shards: 64,
             cluster_name: "c".to_owned(),
             visibility_failure: None,
+            secondary_failure: None,
         });
     }
 
@@ -170,13 +172,18 @@ impl World {
     fn serve(&mut self) {
         self.finish_job(StoreKind::Default, 1, "Complete");
         self.finish_job(StoreKind::Visibility, 1, "Complete");
+        self.roll();
+        assert_eq!(self.status.phase, Some(Phase::Ready), "{:?}", self.status.message);
+    }
+
+    /// Every role runs as it is wanted now, proven.
+    fn roll(&mut self) {
         for role in self.roles() {
             self.run_role(role);
         }
         self.see_temporal(1);
         self.step();
         self.step();
-        assert_eq!(self.status.phase, Some(Phase::Ready), "{:?}", self.status.message);
     }
 
     fn message(&self) -> &str {

@@ -10,9 +10,8 @@ use super::proto::workflow::{
     DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
 use super::{GrpcTemporal, Target, TemporalError};
+use crate::api::SYSTEM_NAMESPACE as NAMESPACE;
 
-/// Made by every server when it starts.
-pub(super) const NAMESPACE: &str = "temporal-system";
 /// A workflow of the worker role, on by default (`worker.historyScannerEnabled`; server 1.30 to 1.32
 /// `service/worker/scanner`). Where it does not exist, history says so, which is an answer as good.
 const WORKFLOW: &str = "temporal-sys-history-scanner";

@@ -19,6 +19,8 @@ pub enum Call {
     Canary(Target),
     /// [`Temporal::visibility`]
     Visibility(Target),
+    /// [`Temporal::users_visibility`]
+    UsersVisibility(Target),
     /// [`Temporal::forget`]
     Forget(ClusterRef),
 }
@@ -59,7 +61,7 @@ impl FakeTemporal {
         self.lock().canaries.insert(target.clone(), answer);
     }
 
-    /// Sets the answer to `visibility`.
+    /// Sets the answer to `visibility` and `users_visibility`.
     pub fn set_visibility(&self, target: &Target, answer: Result<(), TemporalError>) {
         self.lock().visibilities.insert(target.clone(), answer);
     }
@@ -105,6 +107,12 @@ impl Temporal for FakeTemporal {
     fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
         let mut state = self.lock();
         state.calls.push(Call::Visibility(target.clone()));
+        answer("ListWorkflowExecutions (visibility)", state.visibilities.get(target))
+    }
+
+    fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        let mut state = self.lock();
+        state.calls.push(Call::UsersVisibility(target.clone()));
         answer("ListWorkflowExecutions (visibility)", state.visibilities.get(target))
     }
 

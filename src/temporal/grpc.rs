@@ -17,6 +17,7 @@ use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
 use super::status::error_of;
 use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
+use crate::api::SYSTEM_NAMESPACE;
 
 /// How long a call may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -169,7 +170,11 @@ impl Temporal for GrpcTemporal {
     }
 
     fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.list_one(target).boxed()
+        self.list_one(target, SYSTEM_NAMESPACE).boxed()
+    }
+
+    fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.list_one_of_users(target).boxed()
     }
 
     fn forget(&self, cluster: &ClusterRef) {

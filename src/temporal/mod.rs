@@ -51,8 +51,11 @@ pub trait Temporal: Send + Sync {
     /// database, frontend to matching. The error names the first leg that is broken.
     fn canary<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
 
-    /// Proves with one read that workflows can be listed, which they can live without.
+    /// Proves with one read of Temporal's own namespace that workflows can be listed, which they can live without.
     fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
+
+    /// The same in a namespace of users, which may be listed from another store.
+    fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
 
     /// Closes all connections to a cluster that is gone.
     fn forget(&self, cluster: &ClusterRef);

@@ -8,6 +8,11 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.common.v1");
             }
         }
+        pub mod namespace {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.namespace.v1");
+            }
+        }
         pub mod taskqueue {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.taskqueue.v1");

@@ -13,6 +13,7 @@ use tonic::{Code, Request, Response, Status};
 
 use super::proto::admin::admin_service_server::{AdminService, AdminServiceServer};
 use super::proto::cluster::{HostInfo, MembershipInfo, RingInfo};
+use super::proto::temporal::api::namespace::v1::NamespaceInfo;
 use super::proto::workflow::workflow_service_server::{WorkflowService, WorkflowServiceServer};
 use super::proto::{admin, workflow};
 use super::*;
@@ -28,6 +29,7 @@ struct Stub {
     failing: Option<(&'static str, Code, Vec<u8>)>,
     /// Never answers the later calls of this name.
     hanging: Option<&'static str>,
+    namespaces: Vec<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
@@ -111,7 +113,18 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeNamespaceRequest>,
     ) -> Result<Response<workflow::DescribeNamespaceResponse>, Status> {
         self.enter("DescribeNamespace", &request).await?;
-        Ok(Response::new(workflow::DescribeNamespaceResponse {}))
+        Ok(Response::new(workflow::DescribeNamespaceResponse::default()))
+    }
+
+    async fn list_namespaces(
+        &self,
+        request: Request<workflow::ListNamespacesRequest>,
+    ) -> Result<Response<workflow::ListNamespacesResponse>, Status> {
+        self.enter("ListNamespaces", &request).await?;
+        let named = |name: &&str| workflow::DescribeNamespaceResponse {
+            namespace_info: Some(NamespaceInfo { name: (*name).to_owned() }),
+        };
+        Ok(Response::new(workflow::ListNamespacesResponse { namespaces: self.namespaces.iter().map(named).collect() }))
     }
 
     async fn list_workflow_executions(
@@ -119,6 +132,7 @@ impl WorkflowService for Stub {
         request: Request<workflow::ListWorkflowExecutionsRequest>,
     ) -> Result<Response<workflow::ListWorkflowExecutionsResponse>, Status> {
         assert_eq!(request.get_ref().page_size, 1);
+        assert_eq!(request.get_ref().namespace, self.namespaces.last().copied().unwrap_or("temporal-system"));
         self.enter("ListWorkflowExecutions", &request).await?;
         Ok(Response::new(workflow::ListWorkflowExecutionsResponse {}))
     }
@@ -280,4 +294,14 @@ async fn visibility_is_one_question_of_its_own() {
     let error = speaker().visibility(&stub.serve().await).await.unwrap_err();
     let said = "Temporal does not answer ListWorkflowExecutions (visibility): ListWorkflowExecutions failed";
     assert_eq!(error.to_string(), said);
+}
+
+#[tokio::test]
+async fn users_visibility_is_asked_in_a_namespace_of_theirs_if_there_is_one() {
+    let stub = Stub { namespaces: vec!["temporal-system"], ..Stub::default() };
+    speaker().users_visibility(&stub.serve().await).await.unwrap();
+    assert_eq!(stub.calls(), ["ListNamespaces"]);
+    let stub = Stub { namespaces: vec!["temporal-system", "orders"], ..Stub::default() };
+    speaker().users_visibility(&stub.serve().await).await.unwrap();
+    assert_eq!(stub.calls(), ["ListNamespaces", "ListWorkflowExecutions"]);
 }

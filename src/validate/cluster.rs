@@ -1,15 +1,13 @@
 //! The validated cluster: every default filled in, every rule checked.
 
 use super::ValidOverride;
-use super::elasticsearch::ValidElasticsearch;
+use super::datastore::{SecretKey, ValidStore};
 use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
 use super::log::ValidLog;
 use super::observability::ValidMonitors;
 use super::rollout::ValidRollout;
-use super::tls::{ValidMigration, ValidTls};
 use crate::api::observability::ConstrainedValue;
-use crate::api::persistence::bracketed;
 use crate::api::services::{ClientServiceSpec, Role};
 use crate::api::ui::ObjectMetadata;
 use k8s_openapi::api::core::v1::{
@@ -55,6 +53,10 @@ pub struct ValidCluster {
     pub default_store: ValidStore,
     /// The visibility store.
     pub visibility_store: ValidStore,
+    /// The second visibility store, when two are written.
+    pub secondary_visibility_store: Option<ValidStore>,
+    /// Some pod may know two visibility stores, and is to write both.
+    pub writes_both: bool,
     /// The Web UI, when wanted.
     pub ui: Option<ValidUi>,
     /// The pod with Temporal's tools, when wanted.
@@ -82,16 +84,21 @@ pub struct ValidCluster {
 }
 
 impl ValidCluster {
-    /// Both stores, the default one first.
+    /// Every store, the default one first.
+    pub fn stores(&self) -> impl Iterator<Item = &ValidStore> {
+        [&self.default_store, &self.visibility_store].into_iter().chain(&self.secondary_visibility_store)
+    }
+
+    /// Both visibility stores, the one that is read first; `None` when there is one.
     #[must_use]
-    pub fn stores(&self) -> [&ValidStore; 2] {
-        [&self.default_store, &self.visibility_store]
+    pub fn two_visibility_stores(&self) -> Option<[&ValidStore; 2]> {
+        Some([&self.visibility_store, self.secondary_visibility_store.as_ref()?])
     }
 
     /// Keys of Secrets its pods read, those of the schema Jobs included.
     #[must_use]
     pub fn secret_keys(&self) -> Vec<&SecretKey> {
-        self.stores().into_iter().flat_map(|s| s.server_secrets().into_iter().chain(s.job_secrets())).collect()
+        self.stores().flat_map(|s| s.server_secrets().into_iter().chain(s.job_secrets())).collect()
     }
 
     /// Names of the Secrets its pods read, those of the schema Jobs included; each once.
@@ -103,7 +110,7 @@ impl ValidCluster {
     /// Names of the Secrets that server pods read, each once.
     #[must_use]
     pub fn server_secret_names(&self) -> Vec<&str> {
-        each_once(self.stores().into_iter().flat_map(ValidStore::server_secrets).collect())
+        each_once(self.stores().flat_map(ValidStore::server_secrets).collect())
     }
 
     /// Whether nothing new is begun. A cluster that is made for the first time has nothing to pause.
@@ -180,167 +187,6 @@ impl ValidRole {
             overrides: Vec::new(),
         }
     }
-}
-
-/// What a store is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StoreKind {
-    /// Histories, tasks, metadata.
-    Default,
-    /// The list of workflows.
-    Visibility,
-}
-
-impl StoreKind {
-    /// The word in labels, Job names and messages.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Visibility => "visibility",
-        }
-    }
-
-    /// The embedded schema that `temporal-sql-tool update-schema --schema-name` takes.
-    #[must_use]
-    pub fn schema_name(self) -> &'static str {
-        match self {
-            Self::Default => "postgresql/v12/temporal",
-            Self::Visibility => "postgresql/v12/visibility",
-        }
-    }
-}
-
-/// A store.
-#[derive(Clone, Debug)]
-pub struct ValidStore {
-    /// What it is for.
-    pub kind: StoreKind,
-    /// Key in the server's config.
-    pub name: String,
-    /// The database that it is on.
-    pub engine: Engine,
-    /// Where its user's password is, if it has one.
-    pub password: Option<SecretKey>,
-    /// TLS, when wanted.
-    pub tls: Option<ValidTls>,
-    /// The schema Jobs' user, when it is another one.
-    pub migration: Option<ValidMigration>,
-    /// Whether to create the database or index.
-    pub create: bool,
-}
-
-/// The database of a store.
-#[derive(Clone, Debug)]
-pub enum Engine {
-    /// PostgreSQL.
-    Sql(ValidSql),
-    /// Elasticsearch or OpenSearch.
-    Elasticsearch(ValidElasticsearch),
-}
-
-/// A PostgreSQL database.
-#[derive(Clone, Debug)]
-pub struct ValidSql {
-    /// The server's plugin: `postgres12` or `postgres12_pgx`.
-    pub plugin: &'static str,
-    /// Database host.
-    pub host: String,
-    /// Database port.
-    pub port: u16,
-    /// Database name.
-    pub database: String,
-    /// Database user.
-    pub user: String,
-    /// Connections that the database grants, if the spec says so.
-    pub max_server_connections: Option<i32>,
-    /// Further connection parameters.
-    pub connect_attributes: BTreeMap<String, String>,
-    /// Most open connections per pod.
-    pub max_conns: i32,
-    /// Most idle connections per pod.
-    pub max_idle_conns: i32,
-    /// Lifetime of a connection, a Go duration.
-    pub max_conn_lifetime: String,
-    /// Server key `taskScanPartitions`.
-    pub task_scan_partitions: Option<i32>,
-}
-
-impl ValidSql {
-    /// `host:port`, an IPv6 host in brackets.
-    #[must_use]
-    pub fn address(&self) -> String {
-        format!("{}:{}", self.bracketed_host(), self.port)
-    }
-
-    /// The host, in brackets if it is an IPv6 address.
-    #[must_use]
-    pub fn bracketed_host(&self) -> String {
-        bracketed(&self.host)
-    }
-}
-
-impl ValidStore {
-    /// `host:port/database` or `host:port/index`, what the recorded schema version belongs to.
-    #[must_use]
-    pub fn identity(&self) -> String {
-        match &self.engine {
-            Engine::Sql(sql) => format!("{}/{}", sql.address(), sql.database),
-            Engine::Elasticsearch(search) => format!("{}/{}", search.endpoint.address(), search.index),
-        }
-    }
-
-    /// The word for its kind in the status: the server's plugin, or `elasticsearch`.
-    #[must_use]
-    pub fn type_name(&self) -> &'static str {
-        match &self.engine {
-            Engine::Sql(sql) => sql.plugin,
-            Engine::Elasticsearch(_) => "elasticsearch",
-        }
-    }
-
-    /// Its PostgreSQL database, if it is on one.
-    #[must_use]
-    pub fn sql(&self) -> Option<&ValidSql> {
-        match &self.engine {
-            Engine::Sql(sql) => Some(sql),
-            Engine::Elasticsearch(_) => None,
-        }
-    }
-
-    /// What server pods read of Secrets for it.
-    #[must_use]
-    pub fn server_secrets(&self) -> Vec<&SecretKey> {
-        self.password.iter().chain(self.tls_files()).collect()
-    }
-
-    /// What its schema Jobs read of Secrets.
-    #[must_use]
-    pub fn job_secrets(&self) -> Vec<&SecretKey> {
-        let password = self.migration.as_ref().map_or(self.password.as_ref(), |m| m.password.as_ref());
-        password.into_iter().chain(self.tls_files()).collect()
-    }
-
-    fn tls_files(&self) -> impl Iterator<Item = &SecretKey> {
-        self.tls.iter().flat_map(|t| [&t.ca, &t.cert, &t.key]).filter_map(Option::as_ref)
-    }
-
-    /// The environment variable that carries its password, named as the Go operator names it.
-    #[must_use]
-    pub fn password_env(&self) -> String {
-        let slug: String =
-            self.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-        format!("TEMPORAL_{slug}_DATASTORE_PASSWORD")
-    }
-}
-
-/// A key of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretKey {
-    /// Name of the Secret.
-    pub secret: String,
-    /// Key in it.
-    pub key: String,
 }
 
 /// The Web UI.

@@ -48,6 +48,24 @@ pub(super) fn read(
     }
 }
 
+/// With which two visibility stores are both written (server 1.30–1.32 `visibility/manager_selector.go`).
+pub const WRITING_MODE: &str = "system.secondaryVisibilityWritingMode";
+/// Its value.
+pub const WRITE_BOTH: &str = "dual";
+/// From which of two visibility stores workflows are listed, by namespace.
+pub const READ_SECOND: &str = "system.enableReadFromSecondaryVisibility";
+
+/// Beside a second visibility store any other mode would leave one of the two behind.
+pub(super) fn check_writing_mode(spec: Option<&DynamicConfigSpec>, two: bool, problems: &mut Problems) {
+    let values = spec.into_iter().flat_map(|s| &s.values).filter(|(key, _)| key.eq_ignore_ascii_case(WRITING_MODE));
+    for (key, _) in values.filter(|(_, values)| two && values.iter().any(|v| v.value != WRITE_BOTH)) {
+        problems.add(
+            format!("spec.dynamicConfig.values[{key}]"),
+            "must be dual beside persistence.secondaryVisibilityStore, or one of the two stores would be left behind; remove it, the operator sets it",
+        );
+    }
+}
+
 /// A constraint that the server cannot read makes it refuse the whole file (server 1.30–1.32
 /// `dynamicconfig/yaml_loader.go`, `convertYamlConstraints`).
 fn check(constraints: &Constraints, version: Option<&Version>, field: &str, problems: &mut Problems) {
@@ -147,6 +165,18 @@ mod tests {
                 "server 1.31.0 ignores the dynamic config of keys it does not know: \"limit.blobSise.error\" (is \"limit.blobSize.error\" meant?), \"zzz\""
             ]
         );
+    }
+
+    #[rstest]
+    #[case("dual", true, true)]
+    #[case("off", true, false)]
+    #[case("on", true, false)]
+    #[case("off", false, true)]
+    fn two_visibility_stores_are_both_written(#[case] mode: &str, #[case] two: bool, #[case] taken: bool) {
+        let spec = serde_json::from_value(json!({"values": {WRITING_MODE.to_uppercase(): [{"value": mode}]}})).unwrap();
+        let mut problems = Problems::default();
+        check_writing_mode(Some(&spec), two, &mut problems);
+        assert_eq!(problems.0.is_empty(), taken, "{:?}", problems.0);
     }
 
     #[rstest]

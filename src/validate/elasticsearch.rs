@@ -1,6 +1,6 @@
 //! Rules and defaults of a store on Elasticsearch or OpenSearch.
 
-use super::cluster::StoreKind;
+use super::datastore::StoreKind;
 use super::{Problems, observability};
 use crate::api::elasticsearch::{DEFAULT_INDEX, ElasticsearchSpec, ElasticsearchVersion, Endpoint};
 use crate::api::persistence::DatastoreSpec;
@@ -36,7 +36,7 @@ pub(super) fn read(
 ) -> Option<ValidElasticsearch> {
     let field = |name: &str| format!("{path}.elasticsearch.{name}");
     problems.require(
-        kind == StoreKind::Visibility,
+        kind != StoreKind::Default,
         &format!("{path}.elasticsearch"),
         "Elasticsearch can hold visibility only; use sql with pluginName postgres12 here",
     );
@@ -98,7 +98,7 @@ fn check_texts(spec: &ElasticsearchSpec, field: impl Fn(&str) -> String, problem
     problems.require(
         spec.indices.as_ref().is_none_or(|i| i.secondary_visibility.is_none()),
         &field("indices.secondaryVisibility"),
-        "not supported yet; remove it",
+        "a second index is a store of its own here; describe it in persistence.secondaryVisibilityStore, and remove this field",
     );
     let level = spec.log_level.as_deref().unwrap_or("error");
     problems.require(

@@ -1,6 +1,7 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
-use super::cluster::{StoreKind, ValidAdminTools, ValidCluster, ValidRole, ValidStore, ValidUi};
+use super::cluster::{ValidAdminTools, ValidCluster, ValidRole, ValidUi};
+use super::datastore::{StoreKind, ValidStore};
 use super::{
     Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles, rollout,
     server_config, store, version,
@@ -31,10 +32,10 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     images::check(spec, problems, &mut notes);
     resources::check(spec, problems);
     let persistence = &spec.persistence;
-    let default_store =
-        store::read(StoreKind::Default, "spec.persistence.defaultStore", &persistence.default_store, problems);
-    let visibility_store =
-        store::read(StoreKind::Visibility, "spec.persistence.visibilityStore", &persistence.visibility_store, problems);
+    let default_store = store::read(StoreKind::Default, &persistence.default_store, problems);
+    let visibility_store = store::read(StoreKind::Visibility, &persistence.visibility_store, problems);
+    let secondary = persistence.secondary_visibility_store.as_ref();
+    let secondary_visibility_store = secondary.and_then(|s| store::read(StoreKind::SecondaryVisibility, s, problems));
     let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
     problems.require(
@@ -53,19 +54,15 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let ui = spec.ui.as_ref().map(|ui| read_ui(spec, ui, &version, problems));
     let ui = ui.filter(|_| spec.ui.as_ref().is_some_and(|ui| ui.enabled));
     let admin_tools = read_admin_tools(spec, &version, problems);
-    problems.require(
-        default_store.identity() != visibility_store.identity(),
-        "spec.persistence.visibilityStore.sql.databaseName",
-        "must differ from the default store's database; the schema version of both would share one row. Name a second database",
-    );
-    problems.require(
-        default_store.password_env() != visibility_store.password_env(),
-        "spec.persistence.visibilityStore.name",
-        "must differ from the default store's name in more than case, - and _, since environment variables are named after it; choose another name",
-    );
+    let stores: Vec<_> = [&default_store, &visibility_store].into_iter().chain(&secondary_visibility_store).collect();
+    store::check_apart(&stores, problems);
+    store::check_kinds(&visibility_store, secondary_visibility_store.as_ref(), problems);
+    dynamic_config::check_writing_mode(spec.dynamic_config.as_ref(), secondary_visibility_store.is_some(), problems);
     let gcp_service_account = store::gcp_service_account(persistence, problems);
     let owner = resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty());
     let proven = resource.status.as_ref().and_then(|s| s.rollout.as_ref()).is_some_and(|r| !r.proven.is_empty());
+    let recorded = resource.status.as_ref().and_then(|s| s.persistence.as_ref());
+    let moving = recorded.is_some_and(|p| p.visibility_move.is_some());
     Some(ValidCluster {
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
         // offline, what it will be in the end
@@ -85,14 +82,15 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         job_resources: spec.job_resources.clone(),
         job_pod,
         gcp_service_account,
-        warnings: [warnings(&version, &roles, spec.num_history_shards, [&default_store, &visibility_store]), notes]
-            .concat(),
+        warnings: [warnings(&version, &roles, spec.num_history_shards, &stores), notes].concat(),
         rollout,
         target,
         name,
         roles,
+        writes_both: secondary_visibility_store.is_some() || moving,
         default_store,
         visibility_store,
+        secondary_visibility_store,
         metrics,
         dynamic_config_poll,
         version,
@@ -158,12 +156,7 @@ fn read_admin_tools(spec: &TemporalClusterSpec, server: &Version, problems: &mut
     })
 }
 
-fn warnings(
-    version: &Version,
-    roles: &BTreeMap<Role, ValidRole>,
-    shards: i32,
-    stores: [&ValidStore; 2],
-) -> Vec<String> {
+fn warnings(version: &Version, roles: &BTreeMap<Role, ValidRole>, shards: i32, stores: &[&ValidStore]) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(release) = version::Release::of(version).filter(|r| r.tested() != *version) {
         warnings.push(format!("server {version} is not tested with this operator; {} is", release.tested()));

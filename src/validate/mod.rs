@@ -5,7 +5,8 @@
 
 pub mod change;
 mod cluster;
-mod dynamic_config;
+mod datastore;
+pub mod dynamic_config;
 mod elasticsearch;
 pub mod embedded;
 mod fields;
@@ -25,9 +26,8 @@ mod tls;
 mod unsupported;
 pub mod version;
 
-pub use cluster::{
-    Engine, SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidSql, ValidStore, ValidUi,
-};
+pub use cluster::{ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidUi};
+pub use datastore::{Engine, SecretKey, StoreKind, ValidSql, ValidStore};
 pub use elasticsearch::ValidElasticsearch;
 pub use images::reference as image_reference;
 pub use ingress::ValidIngress;

@@ -5,7 +5,8 @@
 //! visibility manager (`VisibilityManagerProvider` in `service/{frontend,history,matching,worker}/fx.go`, server
 //! 1.30–1.32). A pool opens at most `maxConns` connections; 0 is no limit (`postgresql/session/session.go`).
 
-use super::cluster::{StoreKind, ValidRole, ValidSql, ValidStore};
+use super::cluster::ValidRole;
+use super::datastore::{StoreKind, ValidSql, ValidStore};
 use crate::api::services::Role;
 use std::collections::BTreeMap;
 
@@ -13,13 +14,18 @@ use std::collections::BTreeMap;
 const POSTGRES_DEFAULT: i64 = 100;
 
 /// One warning for each database server that may be asked for more than it grants.
-pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: [&ValidStore; 2]) -> Vec<String> {
+pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: &[&ValidStore]) -> Vec<String> {
     let replicas: i64 = roles.values().map(|r| i64::from(r.replicas.unwrap_or(1))).sum();
     // one role is rolled at a time, with one pod more than it has
     let pods = replicas + 1;
-    let stores: Vec<_> = stores.into_iter().filter_map(|s| Some((s.kind, s.sql()?))).collect();
-    let on_one_server = |a: &Pool<'_>, b: &Pool<'_>| a.1.address() == b.1.address();
-    stores.chunk_by(on_one_server).filter_map(|on_server| warning(pods, on_server)).collect()
+    let mut servers: Vec<Vec<Pool<'_>>> = Vec::new();
+    for pool in stores.iter().filter_map(|s| Some((s.kind, s.sql()?))) {
+        match servers.iter_mut().find(|pools| pools.iter().any(|p| p.1.address() == pool.1.address())) {
+            Some(pools) => pools.push(pool),
+            None => servers.push(vec![pool]),
+        }
+    }
+    servers.iter().filter_map(|pools| warning(pods, pools)).collect()
 }
 
 /// A store and its database.
@@ -30,7 +36,7 @@ fn warning(pods: i64, stores: &[Pool<'_>]) -> Option<String> {
     if let Some((kind, _)) = stores.iter().find(|(_, sql)| sql.max_conns == 0) {
         return Some(format!(
             "sql.maxConns of the {} store is 0, so each pod may open any number of connections to {address}; set it",
-            kind.name()
+            kind.title()
         ));
     }
     let pool: i64 = stores.iter().map(|(_, sql)| i64::from(sql.max_conns)).sum();
@@ -51,4 +57,40 @@ fn warning(pods: i64, stores: &[Pool<'_>]) -> Option<String> {
             "{may}, more than PostgreSQL's default of {granted}; write what yours grants into sql.maxServerConnections, or lower sql.maxConns"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::TemporalCluster;
+    use serde_json::{Value, json};
+
+    fn notes(addresses: [&str; 3]) -> Vec<String> {
+        let [main, list, other] = addresses;
+        let store = |database: &str, address: &str| -> Value {
+            let sql =
+                json!({"pluginName": "postgres12", "user": "t", "databaseName": database, "connectAddr": address});
+            json!({"sql": sql})
+        };
+        let cluster: TemporalCluster = serde_json::from_value(json!({
+            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "metadata": {"name": "c"},
+            "spec": {"version": "1.31.2", "numHistoryShards": 64, "persistence": {
+                "defaultStore": store("a", main), "visibilityStore": store("b", list), "secondaryVisibilityStore": store("c", other),
+            }},
+        }))
+        .unwrap();
+        crate::validate::cluster(&cluster).unwrap().warnings
+    }
+
+    #[test]
+    fn pools_to_one_server_are_added_up_whichever_stores_they_are_of() {
+        let all = notes(["db:1", "other:1", "db:1"]);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(
+            all[0].contains("5 pods (one of them during a rollout) may open 30 connections each to db:1, 150"),
+            "{all:?}"
+        );
+        let all = notes(["db:1", "db:1", "db:1"]);
+        assert!(all[0].contains("may open 40 connections each to db:1, 200 in all"), "{all:?}");
+        assert!(notes(["a:1", "b:1", "c:1"]).is_empty());
+    }
 }

@@ -1,11 +1,12 @@
 //! Rules and defaults of a store.
 
-use super::cluster::{Engine, StoreKind, ValidSql, ValidStore};
+use super::datastore::{Engine, StoreKind, ValidSql, ValidStore};
 use super::{Problems, elasticsearch, observability, tls};
 use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
 
 /// Reads one store; `None` when it has no database to speak of.
-pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidStore> {
+pub(super) fn read(kind: StoreKind, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidStore> {
+    let path = &format!("spec.persistence.{}", kind.field());
     let (engine, host) = match (&spec.elasticsearch, &spec.sql) {
         (Some(search), _) => {
             let search = elasticsearch::read(kind, path, spec, search, problems)?;
@@ -28,7 +29,7 @@ pub(super) fn read(kind: StoreKind, path: &str, spec: &DatastoreSpec, problems: 
         .map(|r| tls::secret_key(&format!("{path}.passwordSecretRef"), r, "password", problems));
     Some(ValidStore {
         kind,
-        name: spec.name.clone().unwrap_or_else(|| kind.name().to_owned()),
+        name: spec.name.clone().unwrap_or_else(|| kind.config_key().to_owned()),
         engine,
         password,
         tls: tls::read(path, spec, host.as_deref(), problems),
@@ -46,7 +47,7 @@ fn read_sql(kind: StoreKind, path: &str, sql: &SqlSpec, problems: &mut Problems)
     };
     let max_conns = sql.max_conns.unwrap_or(match kind {
         StoreKind::Default => 20,
-        StoreKind::Visibility => 10,
+        StoreKind::Visibility | StoreKind::SecondaryVisibility => 10,
     });
     Some(ValidSql {
         plugin: match sql.plugin_name {
@@ -80,17 +81,71 @@ fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
     problems.require(protocol == "tcp", &format!("{path}.sql.connectProtocol"), "only tcp is supported");
 }
 
-/// The Google service account that both stores agree on.
+/// What no two stores may have in common.
+pub(super) fn check_apart(stores: &[&ValidStore], problems: &mut Problems) {
+    for (n, later) in stores.iter().enumerate() {
+        let field = |name: &str| format!("spec.persistence.{}.{name}", later.kind.field());
+        for earlier in stores.iter().take(n) {
+            let same = match (&earlier.engine, &later.engine) {
+                (Engine::Elasticsearch(a), Engine::Elasticsearch(b)) => a.index == b.index,
+                _ => earlier.identity() == later.identity(),
+            };
+            match later.kind {
+                _ if !same => {}
+                StoreKind::SecondaryVisibility if later.sql().is_none() => problems.add(
+                    field("elasticsearch.indices.visibility"),
+                    "must differ from the visibility store's index, on another Elasticsearch too, since Temporal keeps search attributes by the index's name; name another index",
+                ),
+                StoreKind::SecondaryVisibility => problems.add(
+                    field("sql.databaseName"),
+                    "must differ from the databases of the default store and of the visibility store; name another database",
+                ),
+                _ => problems.add(
+                    field("sql.databaseName"),
+                    "must differ from the default store's database; the schema version of both would share one row. Name a second database",
+                ),
+            }
+            let whose = if later.kind == StoreKind::SecondaryVisibility {
+                "the other stores' names"
+            } else {
+                "the default store's name"
+            };
+            problems.require(
+                earlier.password_env() != later.password_env(),
+                &field("name"),
+                &format!("must differ from {whose} in more than case, - and _, since environment variables are named after it; choose another name"),
+            );
+        }
+    }
+}
+
+/// Servers take two visibility stores of one kind only (server 1.30–1.32, `common/config/persistence.go`).
+pub(super) fn check_kinds(visibility: &ValidStore, secondary: Option<&ValidStore>, problems: &mut Problems) {
+    problems.require(
+        secondary.is_none_or(|s| s.sql().is_some() == visibility.sql().is_some()),
+        "spec.persistence.secondaryVisibilityStore",
+        "must be of the visibility store's kind, since servers write two databases or two indices, never one of each; describe a store of the same kind, or remove it",
+    );
+}
+
+/// The Google service account that all stores agree on.
 pub(super) fn gcp_service_account(spec: &PersistenceSpec, problems: &mut Problems) -> Option<String> {
     let of = |store: &DatastoreSpec| store.sql.as_ref().and_then(|s| s.gcp_service_account.clone());
     let (default, visibility) = (of(&spec.default_store), of(&spec.visibility_store));
-    let path = "spec.persistence.visibilityStore.sql.gcpServiceAccount";
+    let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
     problems.require(
-        default.is_none() || visibility.is_none() || default == visibility,
-        path,
+        agree(&default, &visibility),
+        "spec.persistence.visibilityStore.sql.gcpServiceAccount",
         "must be the default store's, since a pod has one service account; grant one Google service account access to both",
     );
-    default.or(visibility)
+    let first = default.or(visibility);
+    let secondary = spec.secondary_visibility_store.as_ref().and_then(of);
+    problems.require(
+        agree(&first, &secondary),
+        "spec.persistence.secondaryVisibilityStore.sql.gcpServiceAccount",
+        "must be the other stores', since a pod has one service account; grant one Google service account access to all",
+    );
+    first.or(secondary)
 }
 
 /// Parameters that have a field of their own, or that bring a password or another address with them.

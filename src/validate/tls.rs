@@ -1,7 +1,7 @@
 //! Rules and defaults of a store's `tls` and `migration`.
 
 use super::Problems;
-use super::cluster::SecretKey;
+use super::datastore::SecretKey;
 use super::store::{UNESCAPED, is_url_safe};
 use crate::api::persistence::{DatastoreSpec, SecretKeyReference};
 

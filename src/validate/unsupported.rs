@@ -25,17 +25,15 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     }
     let persistence = &spec.persistence;
     problems.require(
-        persistence.secondary_visibility_store.is_none(),
-        "spec.persistence.secondaryVisibilityStore",
-        REMOVE,
-    );
-    problems.require(
         persistence.advanced_visibility_store.is_none(),
         "spec.persistence.advancedVisibilityStore",
         "servers from 1.24 on have none; remove it and use visibilityStore",
     );
     check_store("spec.persistence.defaultStore", &persistence.default_store, problems);
     check_store("spec.persistence.visibilityStore", &persistence.visibility_store, problems);
+    if let Some(secondary) = &persistence.secondary_visibility_store {
+        check_store("spec.persistence.secondaryVisibilityStore", secondary, problems);
+    }
 }
 
 fn mtls_used(mtls: Option<&MtlsSpec>) -> bool {

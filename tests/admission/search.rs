@@ -98,7 +98,7 @@ fn refused_fields() -> Vec<Case> {
         refused(
             "a second index",
             search(json!({"indices": {"secondaryVisibility": "temporal_visibility_v1_b"}})),
-            "elasticsearch.indices.secondaryVisibility: not supported yet",
+            "elasticsearch.indices.secondaryVisibility: a second index is a store of its own",
         ),
         refused("Elasticsearch 6", search(json!({"version": "v6"})), "elasticsearch.version: servers from 1.18 on"),
         refused("Elasticsearch 9", search(json!({"version": "v9"})), "elasticsearch.version: Unsupported value"),

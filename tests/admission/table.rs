@@ -9,6 +9,8 @@ mod extras;
 use extras::extras;
 use serde_json::{Value, json};
 
+#[path = "dual.rs"]
+mod dual;
 #[path = "search.rs"]
 mod search;
 #[path = "stores.rs"]
@@ -75,6 +77,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(persistence());
     all.extend(stores::cases());
     all.extend(search::cases());
+    all.extend(dual::cases());
     all.extend(services());
     all.extend(client_services());
     all.extend(overrides());
@@ -237,11 +240,6 @@ fn persistence() -> Vec<Case> {
             "a Secret without a name",
             default_store(json!({"passwordSecretRef": {"key": "k"}})),
             "passwordSecretRef.name: Required value",
-        ),
-        refused(
-            "a second visibility store",
-            json!({"persistence": {"secondaryVisibilityStore": {"name": "x"}}}),
-            "persistence.secondaryVisibilityStore: not supported yet",
         ),
         refused(
             "an advanced visibility store",

@@ -12,7 +12,7 @@ pub fn page(crd: &CustomResourceDefinition) -> String {
     let mut page = format!(
         "# {kind}, field by field\n\n`{}/{}`. Made from the types by `make generate`; what the fields do and how they work \
          together is in [temporalcluster.md](../temporalcluster.md). `history`, `matching`, `worker` and `internalFrontend` have the \
-         fields of `frontend`, `visibilityStore` those of `defaultStore`, every `overrides` those of `services.overrides`.\n",
+         fields of `frontend`, `visibilityStore` and `secondaryVisibilityStore` those of `defaultStore`, every `overrides` those of `services.overrides`.\n",
         crd.spec.group, version.name
     );
     for part in ["spec", "status"] {
@@ -59,7 +59,7 @@ fn below(page: &mut String, path: &str, field: &JSONSchemaProps) {
     }
 }
 
-/// `history`, `matching` and `worker` have the fields of `frontend`, `visibilityStore` those of `defaultStore`, and every
+/// `history`, `matching` and `worker` have the fields of `frontend`, the visibility stores those of `defaultStore`, and every
 /// `overrides` those of `services.overrides`.
 fn repeated(path: &str) -> bool {
     let role =

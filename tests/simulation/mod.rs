@@ -249,7 +249,14 @@ impl Simulation {
         };
         let rings: BTreeMap<_, _> = Role::ALL.into_iter().filter(|r| !r.is_optional()).map(ring).collect();
         let owned_shards = if rings["history"].is_empty() { 0 } else { SHARDS };
-        Membership { rings, shards: SHARDS, owned_shards, cluster_name: "c".into(), visibility_failure: None }
+        Membership {
+            rings,
+            shards: SHARDS,
+            owned_shards,
+            cluster_name: "c".into(),
+            visibility_failure: None,
+            secondary_failure: None,
+        }
     }
 
     fn in_motion(&self) -> Vec<String> {

@@ -91,6 +91,10 @@ impl Temporal for SimTemporal {
         ready(Ok(())).boxed()
     }
 
+    fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.visibility(target)
+    }
+
     fn forget(&self, _: &ClusterRef) {}
 }
 

@@ -85,8 +85,23 @@ impl Scene {
 
     /// The answer of PostgreSQL to a query.
     pub fn psql(&self, query: &str) -> Result<String, String> {
-        let shell = r#"PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U "$POSTGRES_USER" -d postgres -Atc "$0""#;
-        Bed::get().kubectl(&self.namespace, &["exec", "postgres-0", "--", "sh", "-c", shell, query])
+        self.psql_in("postgres", query)
+    }
+
+    /// The answer of one of PostgreSQL's databases to a query.
+    pub fn psql_in(&self, database: &str, query: &str) -> Result<String, String> {
+        self.shell_of_postgres(r#"psql "$DATABASE" -Atc "$QUERY""#, &[("DATABASE", database), ("QUERY", query)])
+    }
+
+    /// What a script says in PostgreSQL's pod, logged in by its environment, with these variables.
+    pub fn shell_of_postgres(&self, script: &str, variables: &[(&str, &str)]) -> Result<String, String> {
+        let login = r#"export PGPASSWORD="$POSTGRES_PASSWORD" PGHOST=127.0.0.1 PGUSER="$POSTGRES_USER""#;
+        let script = format!("{login}\n{script}");
+        let variables: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let head = ["exec", "postgres-0", "--", "env"].into_iter();
+        let tail = ["sh", "-c", &script].into_iter();
+        let args: Vec<&str> = head.chain(variables.iter().map(String::as_str)).chain(tail).collect();
+        Bed::get().kubectl(&self.namespace, &args)
     }
 
     /// A cluster here, not made yet.

@@ -106,13 +106,24 @@ impl Scene {
 
     /// Makes an index whose field `ExecutionTime` has a type that is not Temporal's.
     pub fn spoilt_index(&self, name: &str) {
-        let file = std::env::temp_dir().join(format!("{}-index.json", self.namespace));
         let fields = json!({"ExecutionTime": {"type": "keyword"}});
-        std::fs::write(&file, json!({"mappings": {"properties": fields}}).to_string()).unwrap();
-        let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy/{name}", self.namespace);
-        let made = Bed::get().kubectl(&self.namespace, &["replace", "--raw", &url, "-f", &file.display().to_string()]);
+        self.send_to_search("replace", &format!("/{name}"), &json!({"mappings": {"properties": fields}}));
+    }
+
+    /// The answer of OpenSearch to a POST.
+    pub fn post_to_search(&self, path: &str, body: &Value) -> Value {
+        let text = self.send_to_search("create", path, body);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
+    /// `create` sends a POST, `replace` a PUT.
+    fn send_to_search(&self, verb: &str, path: &str, body: &Value) -> String {
+        let file = std::env::temp_dir().join(format!("{}-search-body.json", self.namespace));
+        std::fs::write(&file, body.to_string()).unwrap();
+        let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy{path}", self.namespace);
+        let sent = Bed::get().kubectl(&self.namespace, &[verb, "--raw", &url, "-f", &file.display().to_string()]);
         std::fs::remove_file(&file).unwrap();
-        made.unwrap();
+        sent.unwrap()
     }
 
     fn in_opensearch(&self, command: &str) -> Result<String, String> {

@@ -22,7 +22,7 @@ impl World {
 
     fn job_name(&self, store: StoreKind, attempt: u32) -> String {
         let valid = self.valid();
-        let store = valid.stores().into_iter().find(|s| s.kind == store).unwrap();
+        let store = valid.stores().find(|s| s.kind == store).unwrap();
         job::name(&valid, store, &secret_versions(&self.seen), attempt)
     }
 
