@@ -25,6 +25,7 @@ enum Change {
     Scale,
     Config,
     UiOff,
+    Upgrade,
     Delete,
 }
 
@@ -53,6 +54,7 @@ impl Change {
             }),
             Self::Config => world.change(|c| c.spec.log = serde_json::from_value(json!({"level": "debug"})).unwrap()),
             Self::UiOff => world.change(|c| c.spec.ui = None),
+            Self::Upgrade => upgrade_after_a_backup(world),
             Self::Delete => {
                 world.api.delete::<TemporalCluster>(NAMESPACE, CLUSTER);
             }
@@ -65,6 +67,16 @@ impl Change {
             _ => world.settled().await,
         }
     }
+}
+
+/// The next version, and a Job that must succeed before.
+fn upgrade_after_a_backup(world: &World) {
+    let pod = json!({"containers": [{"name": "backup", "image": "postgres:17"}]});
+    let rollout = json!({"beforeUpgrade": {"spec": {"template": {"spec": pod}}}});
+    world.change(|c| {
+        c.spec.rollout = serde_json::from_value(rollout).unwrap();
+        c.spec.version = Some("1.32.0".to_owned());
+    });
 }
 
 fn counts(call: &Call) -> bool {
@@ -81,15 +93,21 @@ async fn undisturbed(change: Change) -> (BTreeMap<String, Value>, usize) {
 }
 
 #[rstest]
-#[case(Change::Create, 20)]
-#[case(Change::Scale, 2)]
-#[case(Change::Config, 5)]
-#[case(Change::UiOff, 2)]
+#[case(Change::Create, 20, usize::MAX)]
+#[case(Change::Scale, 2, usize::MAX)]
+#[case(Change::Config, 5, usize::MAX)]
+#[case(Change::UiOff, 2, usize::MAX)]
+// the Job before it, its record, the first schema Job; the roles follow as after a change of config
+#[case(Change::Upgrade, 20, 3)]
 #[tokio::test(start_paused = true)]
-async fn converges_after_a_crash_at_any_write(#[case] change: Change, #[case] least_writes: usize) {
+async fn converges_after_a_crash_at_any_write(
+    #[case] change: Change,
+    #[case] least_writes: usize,
+    #[case] first: usize,
+) {
     let (expected, writes) = undisturbed(change).await;
     assert!(writes >= least_writes, "{change:?} takes only {writes} writes");
-    for nth in 1..=writes {
+    for nth in 1..=writes.min(first) {
         for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
             let world = change.before().await;
             let kill = world.api.kill_after_matching(OPERATOR, nth, cut, counts);
@@ -195,6 +213,39 @@ async fn a_failed_schema_job_says_why_and_is_tried_again() {
     world.says("password authentication failed").await;
     world.sim.fail_jobs(|_| None);
     world.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_before_an_upgrade_runs_once_and_is_tried_again_only_when_asked() {
+    let world = Change::Upgrade.before().await;
+    let backups = |world: &World| {
+        let made = |c: &&Call| c.resource == "jobs" && c.changed && c.name.contains("before-upgrade");
+        world.writes().iter().filter(made).count()
+    };
+    let operator = world.operator();
+    world.sim.fail_jobs(|_| Some("pg_dump: error: connection refused".to_owned()));
+    upgrade_after_a_backup(&world);
+    world.says("failed at backup: pg_dump: error: connection refused").await;
+    // Kubernetes removes the Job, the operator is another: nothing is done until somebody acts
+    world.sim.expire_jobs();
+    drop(operator);
+    let operator = world.operator();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(backups(&world), 1);
+    assert_eq!(world.cluster().status.unwrap().version.as_deref(), Some("1.31.2"));
+
+    world.sim.fail_jobs(|_| None);
+    world.change(|c| {
+        c.metadata.annotations.get_or_insert_default().insert("temporal.io/restartedAt".into(), "again".into());
+    });
+    let recorded = |c: TemporalCluster| c.status?.rollout?.before_upgrade.filter(|b| b.failure.is_none());
+    world.api.wait_until(|api| api.get(NAMESPACE, CLUSTER).and_then(recorded).is_some()).await;
+    world.sim.expire_jobs();
+    drop(operator);
+    let _operator = world.operator();
+    world.settled().await;
+    assert_eq!(world.cluster().status.unwrap().version.as_deref(), Some("1.32.0"));
+    assert!(backups(&world) <= 3, "a failed one, its removal at most, a good one: {}", backups(&world));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
     "ImagePullBackOff",
     "CrashLoopBackOff",
+    "DeadlineExceeded",
     "Failed",
     "False",
     "Job",

@@ -25,6 +25,7 @@ mod scenarios {
     mod delete;
     mod drains;
     mod faults;
+    mod gate;
     mod harm;
     mod helm;
     mod idle;

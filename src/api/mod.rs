@@ -73,6 +73,10 @@ pub mod annotations {
     pub const ATTEMPT: &str = "temporal.io/attempt";
     /// On schema Jobs: the server version whose schema they bring the store to.
     pub const SCHEMA_TARGET: &str = "temporal.io/schema-version";
+    /// On the Job before an upgrade and its pod: the version that runs.
+    pub const FROM_VERSION: &str = "temporal.io/from-version";
+    /// On the Job before an upgrade and its pod: the version that is gone to.
+    pub const TARGET_VERSION: &str = "temporal.io/target-version";
     /// On a `TemporalCluster`, written by users: a new value restarts every role, one after the other. On server pods: the
     /// value they were made for.
     pub const RESTARTED_AT: &str = "temporal.io/restartedAt";

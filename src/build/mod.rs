@@ -1,6 +1,7 @@
 //! From a valid cluster to the Kubernetes objects it becomes. Pure: the same input makes the same bytes.
 
 mod admintools;
+pub mod before_upgrade;
 mod companion;
 pub mod config;
 mod drain;

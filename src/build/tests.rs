@@ -6,6 +6,7 @@ use crate::validate;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+mod before_upgrade;
 mod elasticsearch;
 
 fn valid(change: impl FnOnce(&mut Value)) -> ValidCluster {

@@ -1,6 +1,8 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
+pub mod gate;
 pub mod health;
+mod jobs;
 pub mod neighbours;
 mod observed;
 mod pods;
@@ -20,6 +22,7 @@ use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, conditions};
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::{Invalid, ValidCluster};
+use gate::Gate;
 use health::{Blockers, Health};
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
@@ -56,10 +59,17 @@ pub fn cluster(
     let secrets = secret_versions(seen);
     let blocked = !missing.is_empty() || seen.taken.is_some();
     let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
-    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || valid.is_paused(), now);
-    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen, old, now)?;
+    let gate = gate::plan(valid, old, seen, blocked || valid.is_paused(), now);
+    let held = blocked || gate.is_closed();
+    let schema = schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, held || valid.is_paused(), now);
+    let mut rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !held, seen, old, now)?;
+    rollout.record.before_upgrade.clone_from(&gate.record);
 
     let mut objects = build::foundation(valid)?;
+    if gate.is_closed() {
+        objects.retain(|o| o.kind() != Kind::Deployment || !seen.lives(&o.key()));
+    }
+    objects.extend(gate.job.clone());
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
@@ -69,12 +79,13 @@ pub fn cluster(
     // what the status says is written when all is sent; only of pods there is more to wait for
     let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);
     let taken = seen.taken.as_ref();
-    let blockers = Blockers { taken, missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
+    let closed = gate.closed.as_ref();
+    let blockers = Blockers { taken, missing_secrets: &missing, closed, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
-        prune: prune(&config, &objects, &schema, &rollout, seen),
+        prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
-        status: status::report(valid, generation, old, &schema, &rollout, &health, now),
+        status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
         objects,
     })
 }
@@ -95,6 +106,7 @@ fn secret_versions(seen: &Observed) -> SecretVersions {
 fn prune(
     config: &ServerConfig,
     objects: &[Object],
+    gate: &Gate,
     schema: &SchemaPlan,
     rollout: &Rollout,
     seen: &Observed,
@@ -107,8 +119,8 @@ fn prune(
     let internal = seen.role_deployment_name(Role::InternalFrontend);
     let needed = |child: &Child| match child.key.kind {
         _ if retiring && child.key.name.starts_with(&internal) => true,
-        Kind::Job => schema.keep.contains(&child.key.name),
-        Kind::Deployment => held.contains(&child.key.name),
+        Kind::Job => schema.keep.contains(&child.key.name) || gate.keep.as_ref() == Some(&child.key.name),
+        Kind::Deployment => held.contains(&child.key.name) || gate.is_closed(),
         Kind::ConfigMap => child.config_hash.as_ref().is_some_and(|h| *h == config.hash || used.contains(h)),
         _ => false,
     };

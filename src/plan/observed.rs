@@ -112,6 +112,12 @@ impl Observed {
         format!("{}-{role}", self.cluster)
     }
 
+    /// Whether the cluster has this object.
+    #[must_use]
+    pub fn lives(&self, key: &ObjectKey) -> bool {
+        self.children.iter().any(|c| c.key == *key)
+    }
+
     /// Whether the object was last sent as it is wanted now.
     #[must_use]
     pub fn has_been_sent(&self, object: &Object) -> bool {

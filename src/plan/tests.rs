@@ -15,6 +15,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 mod faults;
+mod gate;
 mod rollouts;
 mod secrets;
 mod visibility;

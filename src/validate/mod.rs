@@ -3,6 +3,7 @@
 //! [`cluster`] checks again what the CRD's CEL rules refuse at `kubectl apply` (a rule may be newer than the stored
 //! object) and fills in every default. Each problem names the field and the remedy.
 
+mod before_upgrade;
 pub mod change;
 mod cluster;
 mod dynamic_config;
@@ -25,6 +26,7 @@ mod tls;
 mod unsupported;
 pub mod version;
 
+pub use before_upgrade::ValidBeforeUpgrade;
 pub use cluster::{
     Engine, SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidSql, ValidStore, ValidUi,
 };

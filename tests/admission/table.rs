@@ -5,6 +5,8 @@
 
 #[path = "extras.rs"]
 mod extras;
+#[path = "gate.rs"]
+mod gate;
 
 use extras::extras;
 use serde_json::{Value, json};
@@ -80,6 +82,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(overrides());
     all.extend(not_yet());
     all.extend(extras());
+    all.extend(gate::gate());
     all
 }
 
@@ -496,11 +499,6 @@ fn not_yet() -> Vec<Case> {
             "authorization",
             json!({"authorization": {"authorizer": "default"}}),
             "spec.authorization: not supported yet",
-        ),
-        refused(
-            "a gate before an upgrade",
-            json!({"rollout": {"beforeUpgrade": {"spec": {}}}}),
-            "spec.rollout.beforeUpgrade: not supported yet",
         ),
         refused(
             "a step timeout in days",
