@@ -86,6 +86,7 @@ impl Observer {
             children: live.children(),
             deployments: live.deployments.clone(),
             jobs: live.jobs.clone(),
+            autoscalers: live.autoscalers.clone(),
             pods,
             replica_set_configs: self.replica_set_configs(cluster),
             secrets: self.secret_versions(cluster, settled).await?,

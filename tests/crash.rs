@@ -5,13 +5,17 @@
 mod fake_api;
 mod world;
 
+use fake_api::cluster_sim::Rollout;
 use fake_api::{Call, Cut, FakeApi};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::services::{ServiceSpec, ServicesSpec};
@@ -213,6 +217,49 @@ async fn a_failed_schema_job_says_why_and_is_tried_again() {
     world.says("password authentication failed").await;
     world.sim.fail_jobs(|_| None);
     world.settled().await;
+}
+
+/// How many history pods there should be.
+fn history_pods(world: &World) -> i32 {
+    let history: Deployment = world.api.get(NAMESPACE, "c-history").unwrap();
+    history.spec.unwrap().replicas.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_pods_passes_to_an_autoscaler_and_back_without_a_dip() {
+    let world = Change::Scale.before().await;
+    let _operator = world.operator();
+    Change::Scale.make(&world);
+    world.settled().await;
+    let history = |spec: Value| {
+        let services = json!({"history": spec});
+        world.change(|c| c.spec.services = serde_json::from_value(services).unwrap());
+    };
+    let fewest = Arc::new(AtomicI32::new(i32::MAX));
+    let watched = fewest.clone();
+    world.sim.rollouts(move |deployment| {
+        if deployment["metadata"]["name"] == "c-history" {
+            let pods = deployment["spec"]["replicas"].as_i64().and_then(|n| i32::try_from(n).ok());
+            watched.fetch_min(pods.unwrap_or(0), Ordering::Relaxed);
+        }
+        Rollout::Completes
+    });
+    let requests = json!({"requests": {"cpu": "1"}});
+    history(json!({"resources": requests, "autoscaling": {"minReplicas": 2, "maxReplicas": 5}}));
+    world.settled().await;
+    assert!(world.api.get::<HorizontalPodAutoscaler>(NAMESPACE, "c-history").is_some());
+    assert_eq!(history_pods(&world), 3);
+    // the autoscaler's own write
+    world.api.edit::<Deployment>(NAMESPACE, "c-history", |d| d.spec.as_mut().unwrap().replicas = Some(4));
+    world.settled().await;
+    assert_eq!(history_pods(&world), 4, "it is the autoscaler's");
+    history(json!({"resources": requests}));
+    world.settled().await;
+    assert!(world.api.get::<HorizontalPodAutoscaler>(NAMESPACE, "c-history").is_none());
+    assert_eq!(history_pods(&world), 4, "it stays");
+    history(json!({"resources": requests, "replicas": 3}));
+    world.settled().await;
+    assert_eq!((history_pods(&world), fewest.load(Ordering::Relaxed)), (3, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 22] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
@@ -22,6 +22,7 @@ const OTHERS: [&str; 21] = [
     "PodReadyToStartContainers",
     "PodScheduled",
     "ReplicaFailure",
+    "ScalingActive",
     "True",
     "Unable",
     "Unknown",

@@ -18,6 +18,7 @@ mod scenarios {
     pub mod temporal;
     pub mod wait;
 
+    mod autoscaling;
     mod availability;
     mod change;
     mod crash;

@@ -65,7 +65,7 @@ pub mod annotations {
     pub const APPLIED_HASH: &str = "temporal.io/applied-hash";
     /// On server Deployments: hash of the pod template as last wanted; a difference means the role must be rolled.
     pub const TEMPLATE_HASH: &str = "temporal.io/template-hash";
-    /// On server Deployments: the spec has given the number of pods at least once.
+    /// On server Deployments: the operator gives the number of pods.
     pub const REPLICAS: &str = "temporal.io/replicas";
     /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
     pub const SECRETS: &str = "temporal.io/secret-versions";

@@ -67,6 +67,7 @@ impl Ctx {
         let _ = futures::join!(
             stores.deployments.wait_until_ready(),
             stores.jobs.wait_until_ready(),
+            stores.autoscalers.wait_until_ready(),
             stores.replica_sets.wait_until_ready(),
             stores.config_maps.wait_until_ready(),
             stores.services.wait_until_ready(),
@@ -147,6 +148,7 @@ async fn run_one(
         neighbours,
         deployments,
         jobs,
+        autoscalers,
         replica_sets,
         config_maps,
         services,
@@ -159,6 +161,7 @@ async fn run_one(
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .owns_stream(deployments)
         .owns_stream(jobs)
+        .owns_stream(autoscalers)
         .owns_stream(config_maps)
         .owns_stream(services)
         .owns_stream(service_accounts)

@@ -1,5 +1,6 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
+mod autoscaling;
 pub mod gate;
 pub mod health;
 mod jobs;
@@ -37,10 +38,22 @@ pub struct Plan {
     pub objects: Vec<Object>,
     /// Objects of the cluster to delete.
     pub prune: Vec<ObjectKey>,
+    /// Numbers of pods that are the operator's no longer.
+    pub handovers: Vec<Handover>,
     /// The status to report.
     pub status: TemporalClusterStatus,
     /// When to look again although nothing was heard.
     pub wake: Duration,
+}
+
+/// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
+/// the field up would let Kubernetes fall back to 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The Deployment.
+    pub key: ObjectKey,
+    /// Its present number of pods.
+    pub replicas: i32,
 }
 
 /// Plans the next step of a cluster.
@@ -75,6 +88,7 @@ pub fn cluster(
     objects.sort_by_key(Object::kind);
     let mut notes = leave_out_unserved(&mut objects, seen);
     notes.extend(visibility::failure(valid, seen));
+    notes.extend(autoscaling::idle(seen, now));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
     let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);
@@ -84,6 +98,7 @@ pub fn cluster(
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
         prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
+        handovers: objects.iter().filter_map(|o| autoscaling::handover(o, seen)).collect(),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
         status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
         objects,

@@ -3,6 +3,7 @@
 //! [`cluster`] checks again what the CRD's CEL rules refuse at `kubectl apply` (a rule may be newer than the stored
 //! object) and fills in every default. Each problem names the field and the remedy.
 
+mod autoscaling;
 mod before_upgrade;
 pub mod change;
 mod cluster;
@@ -21,14 +22,16 @@ mod resources;
 mod roles;
 mod rollout;
 mod server_config;
+mod size;
 mod store;
 mod tls;
 mod unsupported;
 pub mod version;
 
+pub use autoscaling::ValidAutoscaling;
 pub use before_upgrade::ValidBeforeUpgrade;
 pub use cluster::{
-    Engine, SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidSql, ValidStore, ValidUi,
+    Engine, SecretKey, StoreKind, ValidAdminTools, ValidCluster, ValidMetrics, ValidSql, ValidStore, ValidUi,
 };
 pub use elasticsearch::ValidElasticsearch;
 pub use images::reference as image_reference;
@@ -37,6 +40,7 @@ pub use job::ValidJobPod;
 pub use log::ValidLog;
 pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
+pub use roles::ValidRole;
 pub use rollout::ValidRollout;
 pub use tls::{ValidMigration, ValidTls};
 

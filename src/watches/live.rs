@@ -6,6 +6,7 @@ use crate::api::{annotations, labels};
 use crate::build::{Kind, ObjectKey};
 use crate::plan::Child;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
@@ -33,6 +34,8 @@ pub struct Live {
     pub deployments: Vec<Arc<Deployment>>,
     /// Its Jobs.
     pub jobs: Vec<Arc<Job>>,
+    /// Its autoscalers.
+    pub autoscalers: Vec<Arc<HorizontalPodAutoscaler>>,
 }
 
 impl Live {
@@ -43,6 +46,7 @@ impl Live {
             found: BTreeMap::new(),
             deployments: owned(&stores.deployments, namespace, owner),
             jobs: owned(&stores.jobs, namespace, owner),
+            autoscalers: owned(&stores.autoscalers, namespace, owner),
         };
         live.note(Kind::ServiceAccount, &owned(&stores.service_accounts, namespace, owner));
         live.note(Kind::ConfigMap, &owned(&stores.config_maps, namespace, owner));
@@ -50,9 +54,10 @@ impl Live {
         live.note(Kind::PodDisruptionBudget, &owned(&stores.disruption_budgets, namespace, owner));
         live.note(Kind::Ingress, &owned(&stores.ingresses, namespace, owner));
         live.note(Kind::ServiceMonitor, &owned(&stores.service_monitors, namespace, owner));
-        let (deployments, jobs) = (live.deployments.clone(), live.jobs.clone());
+        let (deployments, jobs, autoscalers) = (live.deployments.clone(), live.jobs.clone(), live.autoscalers.clone());
         live.note(Kind::Deployment, &deployments);
         live.note(Kind::Job, &jobs);
+        live.note(Kind::HorizontalPodAutoscaler, &autoscalers);
         live
     }
 
@@ -95,6 +100,11 @@ impl Live {
             Kind::Job => {
                 self.jobs.iter().find(|j| named(&j.metadata.name)).and_then(|j| serde_json::to_value(j.as_ref()).ok())
             }
+            Kind::HorizontalPodAutoscaler => self
+                .autoscalers
+                .iter()
+                .find(|a| named(&a.metadata.name))
+                .and_then(|a| serde_json::to_value(a.as_ref()).ok()),
             _ => None,
         }
     }

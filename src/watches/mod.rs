@@ -1,5 +1,6 @@
 //! One labelled, pruned watch per kind, shared by all clusters of a loop; each fills a store and wakes the owner.
 
+mod autoscalers;
 mod claims;
 mod live;
 mod optional;
@@ -15,6 +16,7 @@ use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -28,7 +30,7 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::pin::Pin;
 
-/// What is known of the objects the operator made. Deployments and Jobs whole, for their status; of the rest only the
+/// What is known of the objects the operator made. Deployments, Jobs and autoscalers whole, for their status; of the rest only the
 /// metadata.
 #[derive(Clone)]
 #[allow(missing_docs)]
@@ -36,6 +38,7 @@ pub struct Stores {
     pub claims: Claims,
     pub deployments: Store<Deployment>,
     pub jobs: Store<Job>,
+    pub autoscalers: Store<HorizontalPodAutoscaler>,
     pub replica_sets: Store<PartialObjectMeta<ReplicaSet>>,
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
     pub services: Store<PartialObjectMeta<Service>>,
@@ -57,6 +60,7 @@ pub struct Streams {
     pub neighbours: mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>,
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
+    pub autoscalers: Events<HorizontalPodAutoscaler>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
     pub config_maps: Events<PartialObjectMeta<ConfigMap>>,
     pub services: Events<PartialObjectMeta<Service>>,
@@ -80,6 +84,7 @@ where
 pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Stores, Streams) {
     let (deployments, deployment_events) = watch(scope(client, namespace));
     let (jobs, job_events) = watch(scope(client, namespace));
+    let (autoscalers, autoscaler_events) = autoscalers::watch(scope(client, namespace));
     let (replica_sets, replica_set_events) = watch(scope(client, namespace));
     let (config_maps, config_map_events) = watch(scope(client, namespace));
     let (services, service_events) = watch(scope(client, namespace));
@@ -93,6 +98,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         claims,
         deployments,
         jobs,
+        autoscalers,
         replica_sets,
         config_maps,
         services,
@@ -108,6 +114,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         neighbours,
         deployments: deployment_events,
         jobs: job_events,
+        autoscalers: autoscaler_events,
         replica_sets: replica_set_events,
         config_maps: config_map_events,
         services: service_events,
