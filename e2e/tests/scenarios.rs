@@ -20,6 +20,7 @@ mod scenarios {
 
     mod autoscaling;
     mod availability;
+    mod broken;
     mod change;
     mod crash;
     mod create;
