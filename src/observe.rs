@@ -89,6 +89,7 @@ impl Observer {
             children: live.children(),
             deployments: live.deployments.clone(),
             jobs: live.jobs.clone(),
+            autoscalers: live.autoscalers.clone(),
             pods,
             replica_set_configs: self.stores.replica_set_configs(&cluster.namespace, &cluster.name),
             secrets: self.secret_versions(cluster, settled).await?,

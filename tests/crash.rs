@@ -5,13 +5,17 @@
 mod fake_api;
 mod world;
 
+use fake_api::cluster_sim::Rollout;
 use fake_api::{Call, Cut, FakeApi};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::services::{ServiceSpec, ServicesSpec};
@@ -25,6 +29,7 @@ enum Change {
     Scale,
     Config,
     UiOff,
+    Upgrade,
     Delete,
 }
 
@@ -53,6 +58,7 @@ impl Change {
             }),
             Self::Config => world.change(|c| c.spec.log = serde_json::from_value(json!({"level": "debug"})).unwrap()),
             Self::UiOff => world.change(|c| c.spec.ui = None),
+            Self::Upgrade => upgrade_after_a_backup(world),
             Self::Delete => {
                 world.api.delete::<TemporalCluster>(NAMESPACE, CLUSTER);
             }
@@ -65,6 +71,16 @@ impl Change {
             _ => world.settled().await,
         }
     }
+}
+
+/// The next version, and a Job that must succeed before.
+fn upgrade_after_a_backup(world: &World) {
+    let pod = json!({"containers": [{"name": "backup", "image": "postgres:17"}]});
+    let rollout = json!({"beforeUpgrade": {"spec": {"template": {"spec": pod}}}});
+    world.change(|c| {
+        c.spec.rollout = serde_json::from_value(rollout).unwrap();
+        c.spec.version = Some("1.32.0".to_owned());
+    });
 }
 
 fn counts(call: &Call) -> bool {
@@ -81,15 +97,21 @@ async fn undisturbed(change: Change) -> (BTreeMap<String, Value>, usize) {
 }
 
 #[rstest]
-#[case(Change::Create, 20)]
-#[case(Change::Scale, 2)]
-#[case(Change::Config, 5)]
-#[case(Change::UiOff, 2)]
+#[case(Change::Create, 20, usize::MAX)]
+#[case(Change::Scale, 2, usize::MAX)]
+#[case(Change::Config, 5, usize::MAX)]
+#[case(Change::UiOff, 2, usize::MAX)]
+// the Job before it, its record, the first schema Job; the roles follow as after a change of config
+#[case(Change::Upgrade, 20, 3)]
 #[tokio::test(start_paused = true)]
-async fn converges_after_a_crash_at_any_write(#[case] change: Change, #[case] least_writes: usize) {
+async fn converges_after_a_crash_at_any_write(
+    #[case] change: Change,
+    #[case] least_writes: usize,
+    #[case] first: usize,
+) {
     let (expected, writes) = undisturbed(change).await;
     assert!(writes >= least_writes, "{change:?} takes only {writes} writes");
-    for nth in 1..=writes {
+    for nth in 1..=writes.min(first) {
         for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
             let world = change.before().await;
             let kill = world.api.kill_after_matching(OPERATOR, nth, cut, counts);
@@ -195,6 +217,82 @@ async fn a_failed_schema_job_says_why_and_is_tried_again() {
     world.says("password authentication failed").await;
     world.sim.fail_jobs(|_| None);
     world.settled().await;
+}
+
+/// How many history pods there should be.
+fn history_pods(world: &World) -> i32 {
+    let history: Deployment = world.api.get(NAMESPACE, "c-history").unwrap();
+    history.spec.unwrap().replicas.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_pods_passes_to_an_autoscaler_and_back_without_a_dip() {
+    let world = Change::Scale.before().await;
+    let _operator = world.operator();
+    Change::Scale.make(&world);
+    world.settled().await;
+    let history = |spec: Value| {
+        let services = json!({"history": spec});
+        world.change(|c| c.spec.services = serde_json::from_value(services).unwrap());
+    };
+    let fewest = Arc::new(AtomicI32::new(i32::MAX));
+    let watched = fewest.clone();
+    world.sim.rollouts(move |deployment| {
+        if deployment["metadata"]["name"] == "c-history" {
+            let pods = deployment["spec"]["replicas"].as_i64().and_then(|n| i32::try_from(n).ok());
+            watched.fetch_min(pods.unwrap_or(0), Ordering::Relaxed);
+        }
+        Rollout::Completes
+    });
+    let requests = json!({"requests": {"cpu": "1"}});
+    history(json!({"resources": requests, "autoscaling": {"minReplicas": 2, "maxReplicas": 5}}));
+    world.settled().await;
+    assert!(world.api.get::<HorizontalPodAutoscaler>(NAMESPACE, "c-history").is_some());
+    assert_eq!(history_pods(&world), 3);
+    // the autoscaler's own write
+    world.api.edit::<Deployment>(NAMESPACE, "c-history", |d| d.spec.as_mut().unwrap().replicas = Some(4));
+    world.settled().await;
+    assert_eq!(history_pods(&world), 4, "it is the autoscaler's");
+    history(json!({"resources": requests}));
+    world.settled().await;
+    assert!(world.api.get::<HorizontalPodAutoscaler>(NAMESPACE, "c-history").is_none());
+    assert_eq!(history_pods(&world), 4, "it stays");
+    history(json!({"resources": requests, "replicas": 3}));
+    world.settled().await;
+    assert_eq!((history_pods(&world), fewest.load(Ordering::Relaxed)), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_before_an_upgrade_runs_once_and_is_tried_again_only_when_asked() {
+    let world = Change::Upgrade.before().await;
+    let backups = |world: &World| {
+        let made = |c: &&Call| c.resource == "jobs" && c.changed && c.name.contains("before-upgrade");
+        world.writes().iter().filter(made).count()
+    };
+    let operator = world.operator();
+    world.sim.fail_jobs(|_| Some("pg_dump: error: connection refused".to_owned()));
+    upgrade_after_a_backup(&world);
+    world.says("failed at backup: pg_dump: error: connection refused").await;
+    // Kubernetes removes the Job, the operator is another: nothing is done until somebody acts
+    world.sim.expire_jobs();
+    drop(operator);
+    let operator = world.operator();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(backups(&world), 1);
+    assert_eq!(world.cluster().status.unwrap().version.as_deref(), Some("1.31.2"));
+
+    world.sim.fail_jobs(|_| None);
+    world.change(|c| {
+        c.metadata.annotations.get_or_insert_default().insert("temporal.io/restartedAt".into(), "again".into());
+    });
+    let recorded = |c: TemporalCluster| c.status?.rollout?.before_upgrade.filter(|b| b.failure.is_none());
+    world.api.wait_until(|api| api.get(NAMESPACE, CLUSTER).and_then(recorded).is_some()).await;
+    world.sim.expire_jobs();
+    drop(operator);
+    let _operator = world.operator();
+    world.settled().await;
+    assert_eq!(world.cluster().status.unwrap().version.as_deref(), Some("1.32.0"));
+    assert!(backups(&world) <= 3, "a failed one, its removal at most, a good one: {}", backups(&world));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 23] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
     "ImagePullBackOff",
     "CrashLoopBackOff",
+    "DeadlineExceeded",
     "Failed",
     "False",
     "Job",
@@ -22,6 +23,7 @@ const OTHERS: [&str; 21] = [
     "PodScheduled",
     "Ready",
     "ReplicaFailure",
+    "ScalingActive",
     "True",
     "Unable",
     "Unknown",

@@ -18,13 +18,16 @@ mod scenarios {
     pub mod temporal;
     pub mod wait;
 
+    mod autoscaling;
     mod availability;
+    mod broken;
     mod change;
     mod crash;
     mod create;
     mod delete;
     mod drains;
     mod faults;
+    mod gate;
     mod harm;
     mod helm;
     mod idle;

@@ -4,7 +4,7 @@ use super::admintools::AdminToolsSpec;
 use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
-use super::resources::resources;
+use super::resources::{Size, resources};
 use super::rollout::RolloutSpec;
 use super::server_config;
 use super::services::ServicesSpec;
@@ -41,6 +41,7 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("has(self.clusterName) == has(oldSelf.clusterName) && (!has(self.clusterName) || self.clusterName == oldSelf.clusterName)", "spec.clusterName: cannot change; Temporal keeps it in the database. Put the old name back"))]
 #[x_kube(validation = ("!has(self.services) || !has(self.services.history) || !has(self.services.history.replicas) || self.services.history.replicas <= self.numHistoryShards", "spec.services.history.replicas: must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer"))]
+#[x_kube(validation = ("!has(self.services) || !has(self.services.history) || !has(self.services.history.autoscaling) || self.services.history.autoscaling.maxReplicas <= self.numHistoryShards", "spec.services.history.autoscaling.maxReplicas: must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer"))]
 #[x_kube(validation = ("!has(self.mTLS) || ((!has(self.mTLS.internode) || !has(self.mTLS.internode.enabled) || !self.mTLS.internode.enabled) && (!has(self.mTLS.frontend) || !has(self.mTLS.frontend.enabled) || !self.mTLS.frontend.enabled) && (!has(self.mTLS.provider) || self.mTLS.provider == 'cert-manager'))", "spec.mTLS: not supported yet; remove it or set internode.enabled and frontend.enabled to false"))]
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
@@ -76,6 +77,10 @@ pub struct TemporalClusterSpec {
     #[schemars(range(min = 1, max = 16384))]
     #[x_kube(validation = ("self == oldSelf", "spec.numHistoryShards: cannot change; the database keeps the first number. Put the old number back"))]
     pub num_history_shards: i32,
+    /// What the server pods ask for, where a role's `resources` do not say it: `Dev`, `Small`, `Medium` or `Large`. Unset:
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Size>,
     /// The roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<ServicesSpec>,

@@ -70,7 +70,7 @@ pub mod annotations {
     pub const APPLIED_HASH: &str = "temporal.io/applied-hash";
     /// On server Deployments: hash of the pod template as last wanted; a difference means the role must be rolled.
     pub const TEMPLATE_HASH: &str = "temporal.io/template-hash";
-    /// On server Deployments: the spec has given the number of pods at least once.
+    /// On server Deployments: the operator gives the number of pods.
     pub const REPLICAS: &str = "temporal.io/replicas";
     /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
     pub const SECRETS: &str = "temporal.io/secret-versions";
@@ -78,6 +78,10 @@ pub mod annotations {
     pub const ATTEMPT: &str = "temporal.io/attempt";
     /// On schema Jobs: the server version whose schema they bring the store to.
     pub const SCHEMA_TARGET: &str = "temporal.io/schema-version";
+    /// On the Job before an upgrade and its pod: the version that runs.
+    pub const FROM_VERSION: &str = "temporal.io/from-version";
+    /// On the Job before an upgrade and its pod: the version that is gone to.
+    pub const TARGET_VERSION: &str = "temporal.io/target-version";
     /// On a `TemporalCluster`, written by users: a new value restarts every role, one after the other. On server pods: the
     /// value they were made for.
     pub const RESTARTED_AT: &str = "temporal.io/restartedAt";

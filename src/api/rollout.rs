@@ -4,16 +4,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-use super::unsupported::any_object;
+use super::jobs::BeforeUpgradeSpec;
 
 /// How changes that restart server pods are rolled out: version, image, config, Secrets, and restarts on demand by the
 /// annotation `temporal.io/restartedAt` of the resource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("!has(self.beforeUpgrade)", "spec.rollout.beforeUpgrade: not supported yet; remove it"))]
 pub struct RolloutSpec {
     /// What happens to a role whose new pods are not proven within `stepTimeout`. `Rollback` (default) gives it the pod
     /// template back that was last proven; `Pause` leaves it as it is. The rollout stops either way. History pods of a
@@ -29,10 +27,10 @@ pub struct RolloutSpec {
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(validation = ("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('30s') && duration(self) <= duration('24h')", "spec.rollout.stepTimeout: must be a Go duration from 30s to 24h, for example 10m"))]
     pub step_timeout: Option<String>,
-    /// A Job to run before an upgrade. Not supported yet.
+    /// A Job that must succeed before an upgrade begins, such as a backup. It runs once for each newer `spec.version`,
+    /// before the first schema Job. Until it has succeeded the pods stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub before_upgrade: Option<Map<String, Value>>,
+    pub before_upgrade: Option<BeforeUpgradeSpec>,
 }
 
 /// What happens to a role that is not proven in time.
@@ -61,6 +59,22 @@ pub struct RolloutStatus {
     /// Hash of the pod template that was last proven, by role; the way back leads there.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub proven: BTreeMap<String, String>,
+    /// How the Job before the upgrade ended, as long as its target is the wanted version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_upgrade: Option<BeforeUpgradeStatus>,
+}
+
+/// The end of a Job before an upgrade. It stays known when the Job itself is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BeforeUpgradeStatus {
+    /// The server version of the upgrade.
+    pub target_version: String,
+    /// Name of the Job.
+    pub job: String,
+    /// Why it failed, one sentence; absent when it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A role in motion.

@@ -72,7 +72,7 @@ pub struct InternalFrontendSpec {
 /// One role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("!has(self.autoscaling)", "autoscaling: not supported yet; remove it"))]
+#[x_kube(validation = ("!has(self.autoscaling) || !has(self.replicas)", "replicas: autoscaling decides on the number of pods; remove one of them"))]
 #[x_kube(validation = ("!has(self.service) || !has(self.service.httpNodePort) || !has(self.httpPort) || self.httpPort != 0", "service.httpNodePort: httpPort is 0; remove one of them"))]
 pub struct ServiceSpec {
     /// gRPC port. Default: frontend 7233, history 7234, matching 7235, internal frontend 7236, worker 7239.
@@ -102,10 +102,9 @@ pub struct ServiceSpec {
     /// Changes to the generated Deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Overrides>,
-    /// Horizontal autoscaling. Not supported yet.
+    /// A HorizontalPodAutoscaler decides on the number of pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub autoscaling: Option<Map<String, Value>>,
+    pub autoscaling: Option<AutoscalingSpec>,
     /// The Service that clients connect to; of frontends only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ClientServiceSpec>,
@@ -125,6 +124,28 @@ pub struct ServiceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
+}
+
+/// How a HorizontalPodAutoscaler (`autoscaling/v2`) scales a role.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.minReplicas) || self.minReplicas <= self.maxReplicas", "autoscaling: minReplicas must not exceed maxReplicas; lower one or raise the other"))]
+pub struct AutoscalingSpec {
+    /// Fewest pods. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub min_replicas: Option<i32>,
+    /// Most pods.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_replicas: i32,
+    /// What is measured. Default: the pods use 70 % of the CPU they request, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_list")]
+    pub metrics: Option<Vec<Value>>,
+    /// How fast it scales; `scaleUp` and `scaleDown` each replace the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_object")]
+    pub behavior: Option<Map<String, Value>>,
 }
 
 /// A list of containers, of which only what is checked has a schema.

@@ -6,11 +6,11 @@
 use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
-use crate::plan::Plan;
+use crate::plan::{Handover, Plan};
 use crate::watches::{Live, Mark};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -82,6 +82,9 @@ impl Applied {
     }
 }
 
+/// Field manager of numbers of pods that nobody gives.
+const SCALER: &str = "temporal-operator-scale";
+
 /// Of each object: the fingerprint of what was last wanted, and the mark of the live object that was seen to be so.
 type Memory = HashMap<(String, ObjectKey), (u64, Mark)>;
 
@@ -104,6 +107,9 @@ impl Applier {
     /// At the first object that is refused; what came before stays.
     pub async fn apply(&self, owner: &str, namespace: &str, plan: &Plan, live: &Live) -> Result<Applied, ApplyError> {
         let mut done = Applied::default();
+        for handover in &plan.handovers {
+            self.hand_over(namespace, handover, live).await?;
+        }
         for object in &plan.objects {
             if self.ensure(owner, namespace, object, live).await? {
                 done.sent += 1;
@@ -182,6 +188,22 @@ impl Applier {
         let sent = sent.map_err(failed("apply", key))?;
         tracing::info!(%namespace, kind = ?key.kind, name = key.name, "applied");
         Ok(Mark::of(&sent.metadata))
+    }
+
+    /// Makes another field manager an owner of the number of pods, so that it stays when the operator gives it up. A number
+    /// that was changed meanwhile is a conflict; then all is looked at again.
+    async fn hand_over(&self, namespace: &str, handover: &Handover, live: &Live) -> Result<(), ApplyError> {
+        let key = &handover.key;
+        let kind = key.kind.api_resource();
+        let uid = live.find(key).and_then(|f| f.uid.clone());
+        let body = json!({
+            "apiVersion": kind.api_version, "kind": kind.kind,
+            "metadata": {"name": key.name, "uid": uid},
+            "spec": {"replicas": handover.replicas},
+        });
+        let sent =
+            self.api(namespace, key.kind).patch(&key.name, &PatchParams::apply(SCALER), &Patch::Apply(&body)).await;
+        sent.map(drop).map_err(failed("hand over the number of pods of", key))
     }
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.

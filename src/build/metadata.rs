@@ -16,6 +16,8 @@ pub mod names {
     pub const ADMIN_TOOLS: &str = "admintools";
     /// The schema Jobs.
     pub const SCHEMA: &str = "schema";
+    /// The Job before an upgrade.
+    pub const BEFORE_UPGRADE: &str = "before-upgrade";
     /// Server config and what belongs to no role.
     pub const CONFIG: &str = "config";
 }

@@ -1,6 +1,8 @@
 //! From a valid cluster to the Kubernetes objects it becomes. Pure: the same input makes the same bytes.
 
 mod admintools;
+mod autoscaler;
+pub mod before_upgrade;
 mod companion;
 pub mod config;
 mod drain;
@@ -31,8 +33,8 @@ use std::collections::BTreeMap;
 /// The metadata versions (`resourceVersion`) of the Secrets that the pods read, by Secret name.
 pub type SecretVersions = BTreeMap<String, String>;
 
-/// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, the Web UI, the tools,
-/// ServiceMonitors.
+/// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, autoscalers, the Web UI,
+/// the tools, ServiceMonitors.
 ///
 /// # Errors
 /// When overrides do not fit the generated Deployment.
@@ -46,6 +48,8 @@ pub fn foundation(cluster: &ValidCluster) -> Result<Vec<Object>, Invalid> {
         objects.push(metadata::role_account(cluster, role));
         objects.push(network::headless_service(cluster, role));
         objects.push(network::disruption_budget(cluster, role));
+        let scaling = cluster.role(role).autoscaling.clone();
+        objects.extend(scaling.map(|scaling| autoscaler::of_role(cluster, role, &scaling)));
     }
     let frontends = cluster.roles.keys().filter(|r| r.http_port().is_some());
     objects.extend(frontends.map(|r| network::client_service(cluster, *r)));

@@ -3,6 +3,7 @@
 use super::monitor::ServiceMonitor;
 use crate::api::annotations;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -26,19 +27,21 @@ pub enum Kind {
     PodDisruptionBudget,
     Job,
     Deployment,
+    HorizontalPodAutoscaler,
     Ingress,
     ServiceMonitor,
 }
 
 impl Kind {
     /// Every kind, in the order of application.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
         Self::PodDisruptionBudget,
         Self::Job,
         Self::Deployment,
+        Self::HorizontalPodAutoscaler,
         Self::Ingress,
         Self::ServiceMonitor,
     ];
@@ -53,6 +56,7 @@ impl Kind {
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
             Self::Job => ApiResource::erase::<Job>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
             Self::Ingress => ApiResource::erase::<Ingress>(&()),
             Self::ServiceMonitor => ApiResource::erase::<ServiceMonitor>(&()),
         }
@@ -85,6 +89,7 @@ pub enum Object {
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     Job(Box<Job>),
     Deployment(Box<Deployment>),
+    HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     Ingress(Box<Ingress>),
     ServiceMonitor(Box<ServiceMonitor>),
 }
@@ -100,6 +105,7 @@ impl Object {
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::Job(_) => Kind::Job,
             Self::Deployment(_) => Kind::Deployment,
+            Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
             Self::Ingress(_) => Kind::Ingress,
             Self::ServiceMonitor(_) => Kind::ServiceMonitor,
         }
@@ -115,6 +121,7 @@ impl Object {
             Self::PodDisruptionBudget(o) => &o.metadata,
             Self::Job(o) => &o.metadata,
             Self::Deployment(o) => &o.metadata,
+            Self::HorizontalPodAutoscaler(o) => &o.metadata,
             Self::Ingress(o) => &o.metadata,
             Self::ServiceMonitor(o) => &o.metadata,
         }

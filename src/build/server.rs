@@ -3,7 +3,7 @@
 use super::config::{CONFIG_DIR, CONFIG_FILE, DYNAMIC_CONFIG, DYNAMIC_CONFIG_DIR};
 use super::metadata::{child_name, metadata, object_labels, selector};
 use super::object::hash_of;
-use super::{Object, SecretVersions, ServerConfig, overrides, probes, security, store_tls};
+use super::{Object, SecretVersions, ServerConfig, autoscaler, overrides, probes, security, store_tls};
 use crate::api::services::{Role, SERVER_CONTAINER};
 use crate::api::{annotations, labels};
 use crate::validate::{Invalid, SecretKey, ValidCluster, ValidRole, image_reference};
@@ -28,8 +28,7 @@ const SETTLE_SECONDS: i32 = 5;
 /// Old ReplicaSets kept for a way back; each keeps its config map.
 const HISTORY_LIMIT: i32 = 3;
 
-/// The Deployment of a role with this config. `given_up`: the number of pods to keep when the spec has stopped giving
-/// one.
+/// The Deployment of a role with this config. `first`: the number of pods to begin with where the spec gives none.
 ///
 /// # Errors
 /// When overrides do not fit the generated Deployment.
@@ -38,10 +37,10 @@ pub fn deployment(
     role: Role,
     config: &ServerConfig,
     secrets: &SecretVersions,
-    given_up: Option<i32>,
+    first: Option<i32>,
 ) -> Result<Object, Invalid> {
     let settings = cluster.role(role);
-    let replicas = settings.replicas.or(given_up);
+    let replicas = settings.replicas.or(first);
     let mut metadata = metadata(cluster, role.name(), role.name());
     metadata.labels.get_or_insert_default().insert(labels::VERSION.to_owned(), cluster.version.to_string());
     let generated = Deployment {
@@ -58,6 +57,9 @@ pub fn deployment(
         ..Deployment::default()
     };
     let mut deployment = overrides::apply(generated, SERVER_CONTAINER, &settings.overrides)?;
+    if let Some(scaling) = &settings.autoscaling {
+        autoscaler::check(role, scaling, &deployment)?;
+    }
     let template = deployment.spec.as_ref().map(|s| &s.template);
     let hash = hash_of(&serde_json::to_string(&template).unwrap_or_default());
     let notes = deployment.metadata.annotations.get_or_insert_default();
@@ -71,7 +73,7 @@ pub fn deployment(
 /// Pods are replaced one by one: servers that start take processors from those that serve. A surge pod of history must own
 /// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first.
 fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
-    let pods = cluster.role(role).replicas.unwrap_or(1) + 1;
+    let pods = cluster.role(role).most_pods() + 1;
     let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * pods);
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
@@ -249,6 +251,7 @@ fn environment(cluster: &ValidCluster, role: Role) -> Vec<EnvVar> {
         // no call to the outside on the cluster's behalf
         literal("TEMPORAL_VERSION_CHECK_DISABLED", "1"),
     ];
+    all.extend(cluster.role(role).go_memory_limit.as_ref().map(|limit| literal("GOMEMLIMIT", limit)));
     for store in cluster.stores() {
         all.extend(store.password.as_ref().map(|key| from_secret(&store.password_env(), key)));
     }

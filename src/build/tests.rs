@@ -6,6 +6,8 @@ use crate::validate;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+mod autoscaler;
+mod before_upgrade;
 mod dual;
 mod elasticsearch;
 

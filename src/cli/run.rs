@@ -12,7 +12,7 @@ use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::{Elector, Leadership};
 use temporal_operator::telemetry::server::Endpoints;
 use temporal_operator::telemetry::{Metrics, log};
-use temporal_operator::temporal::{GrpcTemporal, Reach};
+use temporal_operator::temporal::{ClusterRef, GrpcTemporal, Reach, Stopwatch};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -162,7 +162,8 @@ async fn work(
     instance: String,
     stop: watch::Receiver<bool>,
 ) {
-    let temporal = Arc::new(GrpcTemporal::new(reach(args.temporal_reach, &client)));
+    let temporal = GrpcTemporal::new(reach(args.temporal_reach, &client));
+    let temporal = Arc::new(temporal.with_stopwatch(Arc::new(Canary(metrics.clone()))));
     let namespaces = args.watch_namespaces.names().to_vec();
     let settings = Settings { namespaces, concurrency: args.concurrency, instance };
     let deadline = async {
@@ -212,4 +213,13 @@ fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "temporal-operator".to_owned() } else { name.to_owned() }
+}
+
+/// What the canary's calls took, as metrics.
+struct Canary(Metrics);
+
+impl Stopwatch for Canary {
+    fn call_ended(&self, cluster: &ClusterRef, call: &'static str, took: Duration, answered: bool) {
+        self.0.canary(&cluster.namespace, &cluster.name, call, took, answered);
+    }
 }

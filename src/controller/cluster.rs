@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// One reconcile, within its deadline and isolated from panics.
 pub(super) async fn reconcile(cluster: Arc<TemporalCluster>, ctx: Arc<Ctx>) -> Result<Action, Error> {
     let started = Instant::now();
-    let work = AssertUnwindSafe(step(&cluster, &ctx)).catch_unwind();
+    let work = AssertUnwindSafe(step(&cluster, &ctx).boxed()).catch_unwind();
     let result = match tokio::time::timeout(DEADLINE, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Error::Panic(panic_text(panic.as_ref()))),

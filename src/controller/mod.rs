@@ -136,6 +136,7 @@ async fn run_one(
         deployments,
         jobs,
         pods,
+        autoscalers,
         replica_sets,
         config_maps,
         services,
@@ -148,6 +149,7 @@ async fn run_one(
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .owns_stream(deployments)
         .owns_stream(jobs)
+        .owns_stream(autoscalers)
         .owns_stream(config_maps)
         .owns_stream(services)
         .owns_stream(service_accounts)

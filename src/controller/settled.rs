@@ -29,6 +29,7 @@ impl Look {
             children: _,
             deployments: _,
             jobs: _,
+            autoscalers: _,
             pods,
             revisions,
             replica_set_configs,

@@ -6,6 +6,7 @@ use crate::api::redact::without_credentials;
 use crate::api::services::Role;
 use crate::api::status::Phase;
 use crate::build::ObjectKey;
+use crate::plan::gate::{self, Closed};
 use crate::plan::neighbours::Taken;
 use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
@@ -44,6 +45,8 @@ pub struct Blockers<'a> {
     pub taken: Option<&'a Taken>,
     /// Secrets that the pods read and that do not exist.
     pub missing_secrets: &'a [&'a str],
+    /// The Job before an upgrade has not succeeded.
+    pub closed: Option<&'a Closed>,
     /// The first object that has not been sent as it is wanted now.
     pub unsent: Option<&'a ObjectKey>,
     /// What stands in nobody's way and is to be said all the same.
@@ -96,7 +99,7 @@ pub fn assess(
     let ui = ui(cluster, seen, now);
     let (reason, message) = sentence(cluster, blockers, schema, rollout, &services, &membership, ui);
     let settled = ready && reason == SERVING && cluster.version == cluster.target;
-    let stalled = [DATABASE_TAKEN, SHARD_COUNT, ROLLOUT_STOPPED].contains(&reason);
+    let stalled = [DATABASE_TAKEN, SHARD_COUNT, ROLLOUT_STOPPED, gate::FAILED].contains(&reason);
     Health {
         overall: Verdict::new(ready.into(), reason, message),
         phase: phase(
@@ -141,6 +144,8 @@ fn sentence(
         ("SecretMissing", missing_secret(cluster, name))
     } else if rollout.paused && (schema.pending.is_some() || !rollout.waiting().is_empty()) {
         ("RolloutPaused", paused(rollout))
+    } else if let Some(closed) = blockers.closed {
+        (closed.reason, closed.message.clone())
     } else if let Some(pending) = &schema.pending {
         (pending.reason(), pending.message.clone())
     } else if let Some(failed) = &rollout.record.failed {

@@ -1,6 +1,9 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
+mod autoscaling;
+pub mod gate;
 pub mod health;
+mod jobs;
 pub mod neighbours;
 mod observed;
 mod pods;
@@ -21,6 +24,7 @@ use crate::api::conditions::{self, Truth};
 use crate::api::services::Role;
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::{Invalid, ValidCluster};
+use gate::Gate;
 use health::{Blockers, Health};
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
@@ -35,12 +39,24 @@ pub struct Plan {
     pub objects: Vec<Object>,
     /// Objects of the cluster to delete.
     pub prune: Vec<ObjectKey>,
+    /// Numbers of pods that are the operator's no longer.
+    pub handovers: Vec<Handover>,
     /// The status to report.
     pub status: TemporalClusterStatus,
     /// When to look again although nothing was heard.
     pub wake: Duration,
     /// Whether the same sight makes the same plan at any later time, once this one is carried out.
     pub lasts: bool,
+}
+
+/// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
+/// the field up would let Kubernetes fall back to 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The Deployment.
+    pub key: ObjectKey,
+    /// Its present number of pods.
+    pub replicas: i32,
 }
 
 /// Plans the next step of a cluster.
@@ -59,31 +75,41 @@ pub fn cluster(
     let secrets = secret_versions(seen);
     let blocked = !missing.is_empty() || seen.taken.is_some();
     let told = conditions::get(&old.conditions, conditions::SCHEMA_READY);
+    let gate = gate::plan(valid, old, seen, blocked || valid.is_paused(), now);
+    let held = blocked || gate.is_closed();
     let mut schema =
-        schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, blocked || valid.is_paused(), now);
-    let rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !blocked, seen, old, now)?;
+        schema::plan(valid, &secrets, old.persistence.as_ref(), seen, told, held || valid.is_paused(), now);
+    let mut rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !held, seen, old, now)?;
+    rollout.record.before_upgrade.clone_from(&gate.record);
 
     let at_rest = schema.is_ready() && rollout.is_proven();
     schema.stores.visibility_move = visibility::moving(valid, old.persistence.as_ref(), at_rest, now);
 
     let mut objects = build::foundation(valid)?;
+    if gate.is_closed() {
+        objects.retain(|o| o.kind() != Kind::Deployment || !seen.lives(&o.key()));
+    }
+    objects.extend(gate.job.clone());
     objects.extend(schema.job.clone());
     objects.extend(rollout.objects.iter().cloned());
     objects.sort_by_key(Object::kind);
     let mut notes = leave_out_unserved(&mut objects, seen);
     notes.extend(visibility::failure(valid, &rollout, seen));
+    notes.extend(autoscaling::idle(seen, now));
 
     // what the status says is written when all is sent; only of pods there is more to wait for
     let unsent = objects.iter().find(|o| o.kind() == Kind::Deployment && !seen.has_been_sent(o)).map(Object::key);
     let taken = seen.taken.as_ref();
-    let blockers = Blockers { taken, missing_secrets: &missing, unsent: unsent.as_ref(), notes: &notes };
+    let closed = gate.closed.as_ref();
+    let blockers = Blockers { taken, missing_secrets: &missing, closed, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
-        prune: prune(&config, &objects, &schema, &rollout, seen),
+        prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
+        handovers: objects.iter().filter_map(|o| autoscaling::handover(o, seen)).collect(),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
-        // the clock counts where something is on its way, and where Temporal's proof is missing
-        lasts: health.settled && health.membership.truth == Truth::True,
-        status: status::report(valid, generation, old, &schema, &rollout, &health, now),
+        // the clock counts where something is on its way, and where Temporal's or an autoscaler's word is missing
+        lasts: health.settled && health.membership.truth == Truth::True && autoscaling::all_act(seen),
+        status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
         objects,
     })
 }
@@ -104,6 +130,7 @@ fn secret_versions(seen: &Observed) -> SecretVersions {
 fn prune(
     config: &ServerConfig,
     objects: &[Object],
+    gate: &Gate,
     schema: &SchemaPlan,
     rollout: &Rollout,
     seen: &Observed,
@@ -116,8 +143,8 @@ fn prune(
     let internal = seen.role_deployment_name(Role::InternalFrontend);
     let needed = |child: &Child| match child.key.kind {
         _ if retiring && child.key.name.starts_with(&internal) => true,
-        Kind::Job => schema.keep.contains(&child.key.name),
-        Kind::Deployment => held.contains(&child.key.name),
+        Kind::Job => schema.keep.contains(&child.key.name) || gate.keep.as_ref() == Some(&child.key.name),
+        Kind::Deployment => held.contains(&child.key.name) || gate.is_closed(),
         Kind::ConfigMap => child.config_hash.as_ref().is_some_and(|h| *h == config.hash || used.contains(h)),
         _ => false,
     };

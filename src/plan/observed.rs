@@ -5,6 +5,7 @@ use crate::api::services::Role;
 use crate::build::{Object, ObjectKey};
 use crate::plan::neighbours::Taken;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -23,6 +24,8 @@ pub struct Observed {
     pub deployments: Vec<Arc<Deployment>>,
     /// Its Jobs.
     pub jobs: Vec<Arc<Job>>,
+    /// Its autoscalers.
+    pub autoscalers: Vec<Arc<HorizontalPodAutoscaler>>,
     /// Its pods, as far as the plan reads them; none while everything is as it should be.
     pub pods: Vec<Arc<Pod>>,
     /// ReplicaSets of a role that must perhaps go back; looked up only then.
@@ -112,6 +115,12 @@ impl Observed {
     #[must_use]
     pub fn role_deployment_name(&self, role: Role) -> String {
         format!("{}-{role}", self.cluster)
+    }
+
+    /// Whether the cluster has this object.
+    #[must_use]
+    pub fn lives(&self, key: &ObjectKey) -> bool {
+        self.children.iter().any(|c| c.key == *key)
     }
 
     /// Whether the object was last sent as it is wanted now.

@@ -23,6 +23,8 @@ pub struct Preview {
 pub enum Step {
     /// Objects that no pod restarts for are made and changed.
     Apply(Vec<ObjectKey>),
+    /// The user's Job runs before an upgrade to this version.
+    BeforeUpgrade(String),
     /// A store is brought to the schema of the wanted version, by a Job.
     Schema {
         /// The store.
@@ -103,6 +105,12 @@ impl fmt::Display for Step {
         let names = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match self {
             Self::Apply(keys) => write!(f, "Apply {}", names(keys)),
+            Self::BeforeUpgrade(target) => {
+                write!(
+                    f,
+                    "Run the Job of spec.rollout.beforeUpgrade; the upgrade to server {target} waits until it succeeds"
+                )
+            }
             Self::Schema { store, database, version } => {
                 write!(f, "Bring the {} store ({database}) to the schema of server {version}, by a Job", store.title())
             }
@@ -133,7 +141,7 @@ impl fmt::Display for Step {
 /// # Errors
 /// When overrides do not fit the generated Deployment.
 pub fn preview(old: &ValidCluster, way: &[ValidCluster]) -> Result<Preview, Invalid> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = way.last().and_then(|wanted| before_upgrade(old, wanted)).into_iter().collect();
     let mut from = old;
     for next in way {
         steps.extend(self::steps(from, next, &changes(from, next)?));
@@ -189,6 +197,11 @@ fn steps(old: &ValidCluster, new: &ValidCluster, changes: &[Change]) -> Vec<Step
         steps.push(Step::Remove(gone));
     }
     steps
+}
+
+fn before_upgrade(old: &ValidCluster, wanted: &ValidCluster) -> Option<Step> {
+    let is_gated = wanted.rollout.before_upgrade.is_some() && wanted.target > old.version;
+    is_gated.then(|| Step::BeforeUpgrade(wanted.target.to_string()))
 }
 
 /// A store gets a Job when it is another database or has the schema of an older server.
@@ -322,6 +335,10 @@ mod tests {
     #[case::upgrade(json!({}), json!({"version": "1.31.2"}),
         &["Bring the default store (db:5432/main) to the schema of server 1.31.2", "Bring the visibility store",
           "Roll matching", "Roll history", "Roll frontend", "Roll worker"])]
+    #[case::gate(json!({}), json!({"version": "1.31.2", "rollout": {"beforeUpgrade": {"spec": {"template": {"spec":
+            {"containers": [{"name": "backup", "image": "b"}]}}}}}}),
+        &["Run the Job of spec.rollout.beforeUpgrade; the upgrade to server 1.31.2", "Bring the default store",
+          "Bring the visibility store", "Roll matching", "Roll history", "Roll frontend", "Roll worker"])]
     #[case::resources(json!({}), json!({"services": {"worker": {"resources": {"requests": {"cpu": "1"}}}}}), &["Roll worker"])]
     #[case::other_database(json!({}), json!({"persistence": {"visibilityStore": {"sql": {"databaseName": "list2"}}}}),
         &["Apply ConfigMap", "Bring the visibility store (db:5432/list2)", "Roll matching", "Roll history", "Roll frontend", "Roll worker",

@@ -1,14 +1,12 @@
 //! Which schema Job is due: one at a time, the default store first, again with a growing delay when one fails.
 
-use crate::api::jobs;
 use crate::api::status::{DatastoreStatus, PersistenceStatus};
 use crate::api::{annotations, labels};
 use crate::build::{Object, SecretVersions, job};
-use crate::plan::remedies::with_remedy;
-use crate::plan::{Observed, pods};
+use crate::plan::Observed;
+use crate::plan::jobs::{failed_at, held_back, last_words, succeeded};
 use crate::validate::{StoreKind, ValidCluster, ValidStore};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -180,7 +178,7 @@ impl<'a> Tries<'a> {
 
     /// A Job that has not ended and whose pod is not held back for a reason that a change of the manifest may cure.
     fn at_work(&self, job: &Job) -> bool {
-        let held_back = pod_of(job, self.seen).is_some_and(|pod| pods::held_back(pod, self.now).is_some());
+        let held_back = held_back(job, self.seen, self.now).is_some();
         let wanted = self.cluster.stores().any(|s| self.last(s).is_some_and(|(_, j)| j.name_any() == job.name_any()));
         !succeeded(job) && failed_at(job).is_none() && (wanted || !held_back)
     }
@@ -222,11 +220,7 @@ impl<'a> Tries<'a> {
 /// which may be another one than the Job's.
 fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>, now: Timestamp) -> Pending {
     let store = job.labels().get(labels::STORE).and_then(|n| StoreKind::parse(n)).unwrap_or(due).title();
-    let held_back = match pod_of(job, seen) {
-        Some(pod) => pods::held_back(pod, now),
-        None => seen.refusals.get(&job.name_any()).map(|said| format!("its pod cannot be made: {}", with_remedy(said))),
-    };
-    if let Some(reason) = held_back {
+    if let Some(reason) = held_back(job, seen, now) {
         let message = format!("The schema Job of the {store} store waits: {reason}.");
         return Pending { store: due, trouble: Some(Trouble::HeldUp), message };
     }
@@ -241,44 +235,6 @@ fn running(due: StoreKind, job: &Job, seen: &Observed, told: Option<&Condition>,
 /// Said of a Job from its start on: it is not worth a write of the status that it has been seen.
 fn job_runs(store: &str) -> String {
     format!("The schema Job of the {store} store is running.")
-}
-
-fn succeeded(job: &Job) -> bool {
-    condition_time(job, "Complete").is_some()
-}
-
-fn failed_at(job: &Job) -> Option<Timestamp> {
-    condition_time(job, "Failed")
-}
-
-/// When the Job's condition of that type became true.
-fn condition_time(job: &Job, type_: &str) -> Option<Timestamp> {
-    let conditions = job.status.as_ref()?.conditions.as_ref()?;
-    let condition = conditions.iter().find(|c| c.type_ == type_ && c.status == "True")?;
-    Some(condition.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0))
-}
-
-fn pod_of<'a>(job: &Job, seen: &'a Observed) -> Option<&'a Pod> {
-    let name = job.name_any();
-    seen.pods.iter().find(|p| p.labels().get(labels::JOB_NAME).is_some_and(|n| *n == name)).map(AsRef::as_ref)
-}
-
-/// `at create-database: <what the tool said last>`, as far as it is known.
-fn last_words(job: &Job, seen: &Observed) -> String {
-    let status = pod_of(job, seen).and_then(|p| p.status.as_ref());
-    let mut containers: Vec<_> = status
-        .into_iter()
-        .flat_map(|s| s.init_container_statuses.iter().flatten().chain(s.container_statuses.iter().flatten()))
-        .collect();
-    // a sidecar that was stopped when a step had failed is not the reason
-    containers.sort_by_key(|c| !jobs::STEPS.contains(&c.name.as_str()));
-    for container in containers {
-        let ended = container.state.as_ref().and_then(|s: &ContainerState| s.terminated.as_ref());
-        if let Some(ended) = ended.filter(|e| e.exit_code != 0) {
-            return format!("at {}: {}", container.name, pods::ended(ended));
-        }
-    }
-    "without saying why".to_owned()
 }
 
 #[cfg(test)]

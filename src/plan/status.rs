@@ -5,6 +5,7 @@ use crate::api::conditions::{self, Truth};
 use crate::api::rollout::RolloutStatus;
 use crate::api::services::Role;
 use crate::api::status::{Phase, ServiceStatus};
+use crate::plan::gate::Gate;
 use crate::plan::health::{Health, ROLLOUT_STOPPED};
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, Rollout};
@@ -14,10 +15,12 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::Timestamp;
 
 /// The status of a cluster that is carried out.
+#[allow(clippy::too_many_arguments)] // all that a status tells
 pub(super) fn report(
     cluster: &ValidCluster,
     generation: Option<i64>,
     old: &TemporalClusterStatus,
+    gate: &Gate,
     schema: &SchemaPlan,
     rollout: &Rollout,
     health: &Health,
@@ -48,7 +51,7 @@ pub(super) fn report(
     }
     set(conditions::SERVICES_READY, health.services.truth, health.services.reason, &health.services.message);
     set(conditions::MEMBERSHIP_HEALTHY, health.membership.truth, health.membership.reason, &health.membership.message);
-    let (truth, reason, message) = progress(cluster, rollout);
+    let (truth, reason, message) = progress(cluster, gate, rollout);
     set(conditions::ROLLOUT_PROGRESSING, truth, reason, &message);
     let visibility = &health.visibility;
     set(conditions::VISIBILITY_READY, visibility.truth, visibility.reason, &visibility.message);
@@ -88,7 +91,7 @@ fn services(rollout: &Rollout) -> Vec<ServiceStatus> {
 }
 
 /// Whether server pods are being replaced.
-fn progress(cluster: &ValidCluster, rollout: &Rollout) -> (Truth, &'static str, String) {
+fn progress(cluster: &ValidCluster, gate: &Gate, rollout: &Rollout) -> (Truth, &'static str, String) {
     let waiting = rollout.waiting();
     let then = |rest: &[&str]| if rest.is_empty() { String::new() } else { format!("; then {}", rest.join(", ")) };
     if let Some(failed) = &rollout.record.failed {
@@ -100,6 +103,9 @@ fn progress(cluster: &ValidCluster, rollout: &Rollout) -> (Truth, &'static str, 
             "RolloutPaused",
             format!("Paused by spec.rollout.paused: {} waits.", waiting.join(", ")),
         );
+    }
+    if let Some(closed) = &gate.closed {
+        return ((!gate.has_failed()).into(), closed.reason, closed.message.clone());
     }
     if let Some(step) = &rollout.record.step {
         let rest: Vec<&str> = waiting.into_iter().filter(|role| *role != step.role).collect();

@@ -14,8 +14,10 @@ use rstest::rstest;
 use serde_json::json;
 use std::sync::Arc;
 
+mod autoscaling;
 mod dual;
 mod faults;
+mod gate;
 mod rollouts;
 mod secrets;
 mod visibility;
@@ -168,20 +170,33 @@ impl World {
         world
     }
 
-    /// Everything is made and serves.
+    /// Everything is made and serves, with one pod of each role.
     fn serve(&mut self) {
+        self.serve_with(1);
+    }
+
+    /// The same with another number of history pods.
+    fn serve_with(&mut self, history: i32) {
         self.finish_job(StoreKind::Default, 1, "Complete");
         self.finish_job(StoreKind::Visibility, 1, "Complete");
-        self.roll();
+        self.roll_with(history);
         assert_eq!(self.status.phase, Some(Phase::Ready), "{:?}", self.status.message);
     }
 
     /// Every role runs as it is wanted now, proven.
     fn roll(&mut self) {
+        self.roll_with(1);
+    }
+
+    fn roll_with(&mut self, history: i32) {
         for role in self.roles() {
             self.run_role(role);
         }
         self.see_temporal(1);
+        if let TemporalView::Seen(membership) = &mut self.seen.temporal {
+            let ring = (0..history).map(|n| format!("10.0.0.{n}:1")).collect();
+            membership.rings.insert(Role::History.name().to_owned(), ring);
+        }
         self.step();
         self.step();
     }
@@ -421,18 +436,6 @@ fn scaling_does_not_roll_pods_and_is_not_held_back() {
     world.resource.spec.services = Some(serde_json::from_value(json!({"history": {"replicas": 3}})).unwrap());
     let plan = world.step();
     assert_eq!(roles(&plan), ["matching", "history", "frontend", "worker"]);
-    let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
-    let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
-    assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));
-}
-
-#[test]
-fn a_number_of_pods_that_is_no_longer_given_stays() {
-    let mut world = World::serving();
-    world.resource.spec.services = Some(serde_json::from_value(json!({"history": {"replicas": 3}})).unwrap());
-    world.run_role(Role::History);
-    world.resource.spec.services = None;
-    let plan = world.step();
     let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
     let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
     assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));

@@ -8,7 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Which error.
@@ -22,6 +23,21 @@ struct ErrorLabels {
 struct ClusterLabels {
     namespace: String,
     name: String,
+}
+
+/// Which of the canary's calls to which cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    namespace: String,
+    name: String,
+    call: &'static str,
+}
+
+/// From an answer out of memory to the deadline of 3 s.
+const CALL_SECONDS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+fn call_seconds() -> Histogram {
+    Histogram::new(CALL_SECONDS)
 }
 
 /// Which version runs.
@@ -47,6 +63,10 @@ pub struct Metrics {
     status_writes: Counter,
     ready: Family<ClusterLabels, Gauge>,
     leader: Gauge,
+    calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+    call_failures: Family<CallLabels, Counter>,
+    /// Every call there has been, so that those of a cluster can be forgotten.
+    known_calls: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl Default for Metrics {
@@ -67,6 +87,8 @@ impl Metrics {
         let status_writes = Counter::default();
         let ready = Family::<ClusterLabels, Gauge>::default();
         let leader = Gauge::default();
+        let calls = Family::new_with_constructor(call_seconds as fn() -> Histogram);
+        let call_failures = Family::<CallLabels, Counter>::default();
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("build_info", "Version of the operator", build);
@@ -77,7 +99,25 @@ impl Metrics {
         registry.register("objects", "Objects sent, found as wanted, or deleted", objects.clone());
         registry.register("status_writes", "Statuses written", status_writes.clone());
         registry.register("cluster_ready", "1 while a TemporalCluster is ready", ready.clone());
-        Self { registry: Arc::new(registry), reconciles, seconds, errors, objects, status_writes, ready, leader }
+        let help = "Time until Temporal answered one of the operator's read-only calls";
+        registry.register_with_unit("canary_duration", help, Unit::Seconds, calls.clone());
+        let help = "Read-only calls of the operator that Temporal did not answer as it should";
+        registry.register("canary_failures", help, call_failures.clone());
+        let known_calls = Arc::default();
+        let registry = Arc::new(registry);
+        Self {
+            registry,
+            reconciles,
+            seconds,
+            errors,
+            objects,
+            status_writes,
+            ready,
+            leader,
+            calls,
+            call_failures,
+            known_calls,
+        }
     }
 
     /// A reconcile ended after this time, with this class of error if any.
@@ -109,6 +149,26 @@ impl Metrics {
     /// A cluster is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
         self.ready.remove(&cluster(namespace, name));
+        for call in self.known_calls().iter() {
+            let labels = call_labels(namespace, name, call);
+            self.calls.remove(&labels);
+            self.call_failures.remove(&labels);
+        }
+    }
+
+    /// One of the canary's calls ended. The time of a failure says nothing of Temporal's speed and is not counted.
+    pub fn canary(&self, namespace: &str, name: &str, call: &'static str, took: Duration, answered: bool) {
+        self.known_calls().insert(call);
+        let labels = call_labels(namespace, name, call);
+        if answered {
+            self.calls.get_or_create(&labels).observe(took.as_secs_f64());
+        } else {
+            self.call_failures.get_or_create(&labels).inc();
+        }
+    }
+
+    fn known_calls(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.known_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this process is the leader.
@@ -129,4 +189,30 @@ impl Metrics {
 
 fn cluster(namespace: &str, name: &str) -> ClusterLabels {
     ClusterLabels { namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+fn call_labels(namespace: &str, name: &str, call: &'static str) -> CallLabels {
+    CallLabels { namespace: namespace.to_owned(), name: name.to_owned(), call }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_measured_of_a_cluster_goes_with_it() {
+        let metrics = Metrics::new();
+        for name in ["gone", "kept"] {
+            metrics.canary("ns", name, "GetSystemInfo", Duration::from_millis(7), true);
+            metrics.canary("ns", name, "DescribeNamespace", Duration::from_secs(3), false);
+        }
+        metrics.forget("ns", "gone");
+        let text = metrics.text().unwrap();
+        let labels = r#"namespace="ns",name="kept""#;
+        let bucket =
+            format!(r#"temporal_operator_canary_duration_seconds_bucket{{le="0.01",{labels},call="GetSystemInfo"}} 1"#);
+        let failures = format!(r#"temporal_operator_canary_failures_total{{{labels},call="DescribeNamespace"}} 1"#);
+        assert!(text.contains(&bucket) && text.contains(&failures), "{text}");
+        assert!(!text.contains("gone"), "{text}");
+    }
 }

@@ -1,5 +1,8 @@
 //! Read-only calls that show whether requests pass through the whole server.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use super::grpc::MAX_ANSWER;
@@ -9,7 +12,7 @@ use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
 use super::proto::workflow::{
     DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
-use super::{GrpcTemporal, Target, TemporalError};
+use super::{ClusterRef, GrpcTemporal, Target, TemporalError};
 use crate::api::SYSTEM_NAMESPACE as NAMESPACE;
 
 /// A workflow of the worker role, on by default (`worker.historyScannerEnabled`; server 1.30 to 1.32
@@ -21,13 +24,34 @@ const TASK_QUEUE: &str = "default-worker-tq";
 /// `TASK_QUEUE_TYPE_WORKFLOW`
 const WORKFLOW_TASKS: i32 = 1;
 
+/// Hears how long each call of the canary took, connecting included, and whether it was answered as it should be.
+pub trait Stopwatch: Send + Sync {
+    /// A call ended.
+    fn call_ended(&self, cluster: &ClusterRef, call: &'static str, took: Duration, answered: bool);
+}
+
 impl GrpcTemporal {
     /// One leg after the other, so that the error tells the first that is broken.
     pub(super) async fn sing(&self, target: &Target) -> Result<(), TemporalError> {
-        self.frontend_answers(target).await?;
-        self.database_answers(target).await?;
-        self.history_answers(target).await?;
-        self.matching_answers(target).await
+        self.timed(target, "GetSystemInfo", self.frontend_answers(target)).await?;
+        self.timed(target, "DescribeNamespace", self.database_answers(target)).await?;
+        self.timed(target, "DescribeWorkflowExecution", self.history_answers(target)).await?;
+        self.timed(target, "DescribeTaskQueue", self.matching_answers(target)).await
+    }
+
+    /// Lets the time of a call be heard.
+    pub(super) async fn timed(
+        &self,
+        target: &Target,
+        call: &'static str,
+        answer: impl Future<Output = Result<(), TemporalError>>,
+    ) -> Result<(), TemporalError> {
+        let began = Instant::now();
+        let result = answer.await;
+        if let Some(stopwatch) = &self.stopwatch {
+            stopwatch.call_ended(&target.cluster, call, began.elapsed(), result.is_ok());
+        }
+        result
     }
 
     /// Answered from memory, so that a frontend that waits for its database is not taken for a silent one (server 1.30

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -11,6 +12,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
+use super::canary::Stopwatch;
 use super::dial::Dialer;
 use super::error::bounded;
 use super::proto::admin::admin_service_client::AdminServiceClient;
@@ -30,12 +32,19 @@ const PARALLEL: usize = 8;
 pub struct GrpcTemporal {
     dialer: Dialer,
     deadline: Duration,
+    pub(super) stopwatch: Option<Arc<dyn Stopwatch>>,
 }
 
 impl GrpcTemporal {
     /// A speaker that reaches frontends in one way.
     pub fn new(reach: Reach) -> Self {
-        Self { dialer: Dialer::new(reach), deadline: DEADLINE }
+        Self { dialer: Dialer::new(reach), deadline: DEADLINE, stopwatch: None }
+    }
+
+    /// Lets somebody hear how long the calls of the canary take.
+    pub fn with_stopwatch(mut self, stopwatch: Arc<dyn Stopwatch>) -> Self {
+        self.stopwatch = Some(stopwatch);
+        self
     }
 
     /// Changes the deadline of each call, 3 s by default.
@@ -170,7 +179,7 @@ impl Temporal for GrpcTemporal {
     }
 
     fn visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.list_one(target, SYSTEM_NAMESPACE).boxed()
+        self.timed(target, "ListWorkflowExecutions", self.list_one(target, SYSTEM_NAMESPACE)).boxed()
     }
 
     fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {

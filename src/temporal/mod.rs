@@ -23,6 +23,7 @@ mod view;
 mod visibility;
 
 pub use crate::api::services::Role;
+pub use canary::Stopwatch;
 pub use dial::Reach;
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};

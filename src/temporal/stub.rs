@@ -305,3 +305,30 @@ async fn users_visibility_is_asked_in_a_namespace_of_theirs_if_there_is_one() {
     speaker().users_visibility(&stub.serve().await).await.unwrap();
     assert_eq!(stub.calls(), ["ListNamespaces", "ListWorkflowExecutions"]);
 }
+
+/// What was heard: the call, and whether it was answered.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(&'static str, bool)>>);
+
+impl Stopwatch for Heard {
+    fn call_ended(&self, _: &ClusterRef, call: &'static str, _: Duration, answered: bool) {
+        self.0.lock().unwrap().push((call, answered));
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_each_call_is_heard_until_one_fails() {
+    let heard = Arc::new(Heard::default());
+    let stub = Stub { failing: Some(("DescribeWorkflowExecution", Code::Internal, Vec::new())), ..Stub::default() };
+    let speaker = speaker().with_stopwatch(heard.clone());
+    let target = stub.serve().await;
+    speaker.canary(&target).await.unwrap_err();
+    speaker.visibility(&target).await.unwrap();
+    let expected = [
+        ("GetSystemInfo", true),
+        ("DescribeNamespace", true),
+        ("DescribeWorkflowExecution", false),
+        ("ListWorkflowExecutions", true),
+    ];
+    assert_eq!(*heard.0.lock().unwrap(), expected);
+}

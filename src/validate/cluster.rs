@@ -6,13 +6,12 @@ use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
 use super::log::ValidLog;
 use super::observability::ValidMonitors;
+use super::roles::ValidRole;
 use super::rollout::ValidRollout;
 use crate::api::observability::ConstrainedValue;
-use crate::api::services::{ClientServiceSpec, Role};
+use crate::api::services::Role;
 use crate::api::ui::ObjectMetadata;
-use k8s_openapi::api::core::v1::{
-    Affinity, Container, LocalObjectReference, ResourceRequirements, Toleration, TopologySpreadConstraint,
-};
+use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use semver::Version;
 use serde_json::{Map, Value};
@@ -137,56 +136,6 @@ fn each_once(keys: Vec<&SecretKey>) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// One role.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValidRole {
-    /// gRPC port.
-    pub grpc_port: i32,
-    /// Membership port.
-    pub membership_port: i32,
-    /// HTTP API port; frontends only.
-    pub http_port: Option<i32>,
-    /// Number of pods; `None` leaves it to whoever scales the Deployment.
-    pub replicas: Option<i32>,
-    /// Compute resources.
-    pub resources: Option<ResourceRequirements>,
-    /// Containers run before the server.
-    pub init_containers: Vec<Container>,
-    /// Pod affinity.
-    pub affinity: Option<Affinity>,
-    /// Pod tolerations.
-    pub tolerations: Vec<Toleration>,
-    /// Pod spread.
-    pub topology_spread: Vec<TopologySpreadConstraint>,
-    /// Pod priority class.
-    pub priority_class: Option<String>,
-    /// The Service for clients; frontends only.
-    pub service: ClientServiceSpec,
-    /// Changes to the Deployment, in the order they are made.
-    pub overrides: Vec<ValidOverride>,
-}
-
-impl ValidRole {
-    /// The role with nothing set.
-    #[must_use]
-    pub fn default_of(role: Role) -> Self {
-        Self {
-            grpc_port: role.grpc_port(),
-            membership_port: role.membership_port(),
-            http_port: role.http_port(),
-            replicas: None,
-            resources: None,
-            init_containers: Vec::new(),
-            affinity: None,
-            tolerations: Vec::new(),
-            topology_spread: Vec::new(),
-            priority_class: None,
-            service: ClientServiceSpec::default(),
-            overrides: Vec::new(),
-        }
-    }
 }
 
 /// The Web UI.

@@ -1,7 +1,8 @@
 //! Reads the spec field by field into a [`ValidCluster`].
 
-use super::cluster::{ValidAdminTools, ValidCluster, ValidRole, ValidUi};
+use super::cluster::{ValidAdminTools, ValidCluster, ValidUi};
 use super::datastore::{StoreKind, ValidStore};
+use super::roles::ValidRole;
 use super::{
     Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles, rollout,
     server_config, store, version,
@@ -37,10 +38,16 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let secondary = persistence.secondary_visibility_store.as_ref();
     let secondary_visibility_store = secondary.and_then(|s| store::read(StoreKind::SecondaryVisibility, s, problems));
     let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
-    let roles = roles::read(spec.services.as_ref(), metrics.as_ref().map(|m| m.port), problems);
+    let roles = roles::read(spec.services.as_ref(), spec.size, metrics.as_ref().map(|m| m.port), problems);
     problems.require(
         roles.get(&Role::History).and_then(|r| r.replicas).is_none_or(|r| r <= spec.num_history_shards),
         "spec.services.history.replicas",
+        "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
+    );
+    let scaled = roles.get(&Role::History).and_then(|r| r.autoscaling.as_ref());
+    problems.require(
+        scaled.is_none_or(|a| a.max <= spec.num_history_shards),
+        "spec.services.history.autoscaling.maxReplicas",
         "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
     );
     let dynamic_config_poll =
@@ -161,7 +168,7 @@ fn warnings(version: &Version, roles: &BTreeMap<Role, ValidRole>, shards: i32, s
     if let Some(release) = version::Release::of(version).filter(|r| r.tested() != *version) {
         warnings.push(format!("server {version} is not tested with this operator; {} is", release.tested()));
     }
-    let history = roles.get(&Role::History).and_then(|r| r.replicas).unwrap_or(1);
+    let history = roles.get(&Role::History).map_or(1, ValidRole::most_pods);
     if shards < history * 4 {
         warnings.push(format!(
             "{shards} history shards are few for {history} history pods: a pod that gets none never turns ready; make the next cluster with at least {}",

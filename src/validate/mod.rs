@@ -3,6 +3,8 @@
 //! [`cluster`] checks again what the CRD's CEL rules refuse at `kubectl apply` (a rule may be newer than the stored
 //! object) and fills in every default. Each problem names the field and the remedy.
 
+mod autoscaling;
+mod before_upgrade;
 pub mod change;
 mod cluster;
 mod datastore;
@@ -21,12 +23,15 @@ mod resources;
 mod roles;
 mod rollout;
 mod server_config;
+mod size;
 mod store;
 mod tls;
 mod unsupported;
 pub mod version;
 
-pub use cluster::{ValidAdminTools, ValidCluster, ValidMetrics, ValidRole, ValidUi};
+pub use autoscaling::ValidAutoscaling;
+pub use before_upgrade::ValidBeforeUpgrade;
+pub use cluster::{ValidAdminTools, ValidCluster, ValidMetrics, ValidUi};
 pub use datastore::{Engine, SecretKey, StoreKind, ValidSql, ValidStore};
 pub use elasticsearch::ValidElasticsearch;
 pub use images::reference as image_reference;
@@ -35,6 +40,7 @@ pub use job::ValidJobPod;
 pub use log::ValidLog;
 pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
+pub use roles::ValidRole;
 pub use rollout::ValidRollout;
 pub use tls::{ValidMigration, ValidTls};
 

@@ -5,8 +5,8 @@
 //! visibility manager (`VisibilityManagerProvider` in `service/{frontend,history,matching,worker}/fx.go`, server
 //! 1.30–1.32). A pool opens at most `maxConns` connections; 0 is no limit (`postgresql/session/session.go`).
 
-use super::cluster::ValidRole;
 use super::datastore::{StoreKind, ValidSql, ValidStore};
+use super::roles::ValidRole;
 use crate::api::services::Role;
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const POSTGRES_DEFAULT: i64 = 100;
 
 /// One warning for each database server that may be asked for more than it grants.
 pub(super) fn warnings(roles: &BTreeMap<Role, ValidRole>, stores: &[&ValidStore]) -> Vec<String> {
-    let replicas: i64 = roles.values().map(|r| i64::from(r.replicas.unwrap_or(1))).sum();
+    let replicas: i64 = roles.values().map(|r| i64::from(r.most_pods())).sum();
     // one role is rolled at a time, with one pod more than it has
     let pods = replicas + 1;
     let mut servers: Vec<Vec<Pool<'_>>> = Vec::new();

@@ -1,19 +1,87 @@
 //! Rules and defaults of the roles.
 
-use super::cluster::ValidRole;
+use super::autoscaling;
+use super::autoscaling::ValidAutoscaling;
 use super::embedded;
 use super::overrides;
+use super::size;
 use super::{Problems, ValidOverride};
+use crate::api::resources::Size;
 use crate::api::services::{ClientServiceSpec, Role, SERVER_CONTAINER, ServiceSpec, ServiceType, ServicesSpec};
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Affinity, Container, ResourceRequirements, Toleration, TopologySpreadConstraint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// One role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidRole {
+    /// gRPC port.
+    pub grpc_port: i32,
+    /// Membership port.
+    pub membership_port: i32,
+    /// HTTP API port; frontends only.
+    pub http_port: Option<i32>,
+    /// Number of pods; `None` leaves it to whoever scales the Deployment.
+    pub replicas: Option<i32>,
+    /// How it is scaled, when an autoscaler decides on the number.
+    pub autoscaling: Option<ValidAutoscaling>,
+    /// Compute resources.
+    pub resources: Option<ResourceRequirements>,
+    /// Go's own limit of memory, below that of the container.
+    pub go_memory_limit: Option<String>,
+    /// Containers run before the server.
+    pub init_containers: Vec<Container>,
+    /// Pod affinity.
+    pub affinity: Option<Affinity>,
+    /// Pod tolerations.
+    pub tolerations: Vec<Toleration>,
+    /// Pod spread.
+    pub topology_spread: Vec<TopologySpreadConstraint>,
+    /// Pod priority class.
+    pub priority_class: Option<String>,
+    /// The Service for clients; frontends only.
+    pub service: ClientServiceSpec,
+    /// Changes to the Deployment, in the order they are made.
+    pub overrides: Vec<ValidOverride>,
+}
+
+impl ValidRole {
+    /// The role with nothing set.
+    #[must_use]
+    pub fn default_of(role: Role) -> Self {
+        Self {
+            grpc_port: role.grpc_port(),
+            membership_port: role.membership_port(),
+            http_port: role.http_port(),
+            replicas: None,
+            autoscaling: None,
+            resources: None,
+            go_memory_limit: None,
+            init_containers: Vec::new(),
+            affinity: None,
+            tolerations: Vec::new(),
+            topology_spread: Vec::new(),
+            priority_class: None,
+            service: ClientServiceSpec::default(),
+            overrides: Vec::new(),
+        }
+    }
+}
+
+impl ValidRole {
+    /// The most pods it may have, as far as the manifest says.
+    #[must_use]
+    pub fn most_pods(&self) -> i32 {
+        self.autoscaling.as_ref().map(|a| a.max).or(self.replicas).unwrap_or(1)
+    }
+}
+
 /// The roles that are wanted.
 pub(super) fn read(
     services: Option<&ServicesSpec>,
+    size: Option<Size>,
     metrics: Option<i32>,
     problems: &mut Problems,
 ) -> BTreeMap<Role, ValidRole> {
@@ -24,7 +92,11 @@ pub(super) fn read(
     for role in Role::ALL {
         let service = services.and_then(|s| s.of(role));
         // one that is switched off is checked all the same, as the API server does
-        let valid = read_role(role, service, metrics, common.as_ref(), problems);
+        let mut valid = read_role(role, service, metrics, common.as_ref(), problems);
+        if let Some(size) = size.filter(|_| valid.resources.is_none()) {
+            valid.resources = Some(size::resources(size, role));
+            valid.go_memory_limit = Some(size::go_memory_limit(size, role));
+        }
         if role != Role::InternalFrontend || internal.is_some_and(|i| i.enabled) {
             roles.insert(role, valid);
         }
@@ -45,6 +117,8 @@ fn read_role(
     if let Some(service) = service {
         read_ports(&path, role, service, &mut valid, problems);
         valid.replicas = service.replicas;
+        let scaled = service.autoscaling.as_ref();
+        valid.autoscaling = scaled.map(|a| autoscaling::read(&format!("{path}.autoscaling"), role, a, problems));
         valid.resources.clone_from(&service.resources);
         valid.overrides.extend(overrides::read(&format!("{path}.overrides"), service.overrides.as_ref(), problems));
         valid.init_containers = init_containers(&path, service, problems);
@@ -86,6 +160,11 @@ fn check_role(path: &str, valid: &ValidRole, metrics: Option<i32>, problems: &mu
         &format!("{path}.replicas"),
         "must be at least 1; delete the cluster to stop it",
     );
+    problems.require(
+        valid.replicas.is_none() || valid.autoscaling.is_none(),
+        &format!("{path}.replicas"),
+        "autoscaling decides on the number of pods; remove one of them",
+    );
     let mut ports: Vec<i32> =
         [Some(valid.grpc_port), Some(valid.membership_port), valid.http_port, metrics].into_iter().flatten().collect();
     problems.require(ports.iter().all(|p| (1..=65535).contains(p)), path, "ports must be from 1 to 65535");
@@ -99,7 +178,7 @@ fn check_role(path: &str, valid: &ValidRole, metrics: Option<i32>, problems: &mu
     );
 }
 
-fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
+pub(super) fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
     match embedded::read(value) {
         Ok(typed) => Some(typed),
         Err(error) => {
@@ -109,7 +188,11 @@ fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &
     }
 }
 
-fn list<T: DeserializeOwned + Serialize>(path: &str, values: Option<&Vec<Value>>, problems: &mut Problems) -> Vec<T> {
+pub(super) fn list<T: DeserializeOwned + Serialize>(
+    path: &str,
+    values: Option<&Vec<Value>>,
+    problems: &mut Problems,
+) -> Vec<T> {
     let items = values.into_iter().flatten().enumerate();
     items.filter_map(|(i, value)| typed(&format!("{path}[{i}]"), value, problems)).collect()
 }

@@ -1,7 +1,8 @@
 //! Rules and defaults of rollouts.
 
-use super::Problems;
+use super::before_upgrade;
 use super::observability::go_duration;
+use super::{Problems, ValidBeforeUpgrade};
 use crate::api::rollout::{OnFailure, RolloutSpec};
 use crate::api::{TemporalCluster, annotations};
 use kube::ResourceExt;
@@ -15,7 +16,7 @@ const MOST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_MARK: usize = 256;
 
 /// How changes are rolled out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ValidRollout {
     /// What happens to a role that is not proven in time.
     pub on_failure: OnFailure,
@@ -25,6 +26,8 @@ pub struct ValidRollout {
     pub step_timeout: Duration,
     /// Value of the annotation `temporal.io/restartedAt`.
     pub restarted_at: Option<String>,
+    /// The Job that must succeed before an upgrade.
+    pub before_upgrade: Option<ValidBeforeUpgrade>,
 }
 
 /// Reads the rollout settings.
@@ -36,12 +39,12 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Valid
         "metadata.annotations[temporal.io/restartedAt]",
         "at most 256 characters; a time will do",
     );
-    problems.require(spec.before_upgrade.is_none(), "spec.rollout.beforeUpgrade", "not supported yet; remove it");
     ValidRollout {
         on_failure: spec.on_failure.unwrap_or_default(),
         paused: spec.paused.unwrap_or(false),
         step_timeout: timeout(&spec, problems),
         restarted_at,
+        before_upgrade: spec.before_upgrade.as_ref().and_then(|job| before_upgrade::read(job, problems)),
     }
 }
 

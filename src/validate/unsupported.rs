@@ -3,7 +3,6 @@
 use super::Problems;
 use crate::api::cluster::{MtlsSpec, TemporalClusterSpec};
 use crate::api::persistence::{DatastoreSpec, SqlPlugin};
-use crate::api::services::{Role, ServicesSpec};
 use crate::api::unsupported::Disabled;
 
 const REMOVE: &str = "not supported yet; remove it";
@@ -20,9 +19,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     problems.require(!used(&spec.archival), "spec.archival", DISABLE);
     problems.require(spec.authorization.is_none(), "spec.authorization", REMOVE);
     problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
-    if let Some(services) = &spec.services {
-        check_services(services, problems);
-    }
     let persistence = &spec.persistence;
     problems.require(
         persistence.advanced_visibility_store.is_none(),
@@ -41,13 +37,6 @@ fn mtls_used(mtls: Option<&MtlsSpec>) -> bool {
         let on = |side: &Option<Disabled>| side.as_ref().is_some_and(Disabled::is_used);
         on(&m.internode) || on(&m.frontend) || m.provider.as_deref().is_some_and(|p| p != "cert-manager")
     })
-}
-
-fn check_services(services: &ServicesSpec, problems: &mut Problems) {
-    let scaled = |role: &Role| services.of(*role).is_some_and(|s| s.autoscaling.is_some());
-    for role in Role::ALL.into_iter().filter(scaled) {
-        problems.add(format!("spec.services.{}.autoscaling", role.field()), REMOVE);
-    }
 }
 
 fn check_store(path: &str, store: &DatastoreSpec, problems: &mut Problems) {

@@ -6,6 +6,7 @@ use crate::api::{annotations, labels};
 use crate::build::{Kind, ObjectKey};
 use crate::plan::Child;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
@@ -70,6 +71,14 @@ impl Mark {
         }
     }
 
+    /// The same of a kind that has no generation: a hash of its spec stands for it.
+    pub(super) fn with_spec(mut self, spec: &impl serde::Serialize) -> Self {
+        let mut hasher = DefaultHasher::new();
+        serde_json::to_string(spec).unwrap_or_default().hash(&mut hasher);
+        self.generation = Some(hasher.finish().cast_signed());
+        self
+    }
+
     /// Nothing has changed but the status, if anything. Where no generation tells that, any change counts.
     #[must_use]
     pub fn is_still(&self, before: &Self) -> bool {
@@ -94,6 +103,8 @@ pub struct Live {
     pub deployments: Vec<Arc<Deployment>>,
     /// Its Jobs, likewise.
     pub jobs: Vec<Arc<Job>>,
+    /// Its autoscalers, likewise.
+    pub autoscalers: Vec<Arc<HorizontalPodAutoscaler>>,
 }
 
 impl Live {
@@ -102,10 +113,12 @@ impl Live {
     pub fn of(stores: &Stores, namespace: &str, owner: &str) -> Self {
         let owner = owner_key(namespace, owner);
         let (deployments, jobs) = (stores.deployments.of(&owner), stores.jobs.of(&owner));
+        let autoscalers = stores.autoscalers.of(&owner);
         let mut live = Self {
             found: BTreeMap::new(),
             deployments: deployments.iter().map(|(_, d)| Arc::clone(&d.thin)).collect(),
             jobs: jobs.iter().map(|(_, j)| Arc::clone(&j.thin)).collect(),
+            autoscalers: autoscalers.iter().map(|(_, a)| Arc::clone(&a.thin)).collect(),
         };
         live.note(Kind::ServiceAccount, stores.service_accounts.of(&owner));
         live.note(Kind::ConfigMap, stores.config_maps.of(&owner));
@@ -115,6 +128,7 @@ impl Live {
         live.note(Kind::ServiceMonitor, stores.service_monitors.of(&owner));
         live.note(Kind::Deployment, deployments.into_iter().map(|(name, d)| (name, d.found)));
         live.note(Kind::Job, jobs.into_iter().map(|(name, j)| (name, j.found)));
+        live.note(Kind::HorizontalPodAutoscaler, autoscalers.into_iter().map(|(name, a)| (name, a.found)));
         live
     }
 

@@ -1,5 +1,6 @@
 //! One labelled, pruned watch per kind, shared by all clusters of a loop; each fills a store and wakes the owner.
 
+mod autoscalers;
 mod claims;
 mod index;
 mod live;
@@ -18,6 +19,7 @@ use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -33,7 +35,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What is known of the objects the operator made, by the cluster that owns them. Of Deployments, Jobs and pods what the
+/// What is known of the objects the operator made, by the cluster that owns them. Of Deployments, Jobs, autoscalers and pods what the
 /// plan reads; of the rest what tells a change.
 #[derive(Clone)]
 #[allow(missing_docs)]
@@ -41,6 +43,7 @@ pub struct Stores {
     pub claims: Claims,
     pub deployments: Index<Watched<Deployment>>,
     pub jobs: Index<Watched<Job>>,
+    pub autoscalers: Index<Watched<HorizontalPodAutoscaler>>,
     /// By namespace and name of the cluster, as their labels have it: their owners are ReplicaSets and Jobs.
     pub pods: Index<Arc<Pod>>,
     /// Config hashes, by namespace and name of the cluster: the owners of ReplicaSets are Deployments.
@@ -60,6 +63,7 @@ impl Stores {
         futures::join!(
             self.deployments.ready(),
             self.jobs.ready(),
+            self.autoscalers.ready(),
             self.pods.ready(),
             self.replica_sets.ready(),
             self.config_maps.ready(),
@@ -96,6 +100,7 @@ pub struct Streams {
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
     pub pods: Events<Pod>,
+    pub autoscalers: Events<HorizontalPodAutoscaler>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
     pub config_maps: Events<PartialObjectMeta<ConfigMap>>,
     pub services: Events<PartialObjectMeta<Service>>,
@@ -119,6 +124,7 @@ where
 pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Stores, Streams) {
     let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, thin::deployment));
     let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, thin::job));
+    let (autoscalers, autoscaler_events) = autoscalers::watch(scope(client, namespace));
     let (pods, pod_events) = watch(scope(client, namespace), pod_of_cluster);
     let (replica_sets, replica_set_events) = watch(scope(client, namespace), config_of_set);
     let (config_maps, config_map_events) = watch(scope(client, namespace), found);
@@ -134,6 +140,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         deployments,
         jobs,
         pods,
+        autoscalers,
         replica_sets,
         config_maps,
         services,
@@ -150,6 +157,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
         deployments: deployment_events,
         jobs: job_events,
         pods: pod_events,
+        autoscalers: autoscaler_events,
         replica_sets: replica_set_events,
         config_maps: config_map_events,
         services: service_events,

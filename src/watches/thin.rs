@@ -3,6 +3,7 @@
 
 use crate::api::{annotations, labels};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus};
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus};
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -26,6 +27,15 @@ pub(super) fn deployment(whole: &Deployment) -> Deployment {
     Deployment { metadata: metadata(&whole.metadata, &[labels::COMPONENT], &notes), spec, status }
 }
 
+/// Whether it acts.
+pub(super) fn autoscaler(whole: &HorizontalPodAutoscaler) -> HorizontalPodAutoscaler {
+    let status = whole.status.as_ref().map(|status| HorizontalPodAutoscalerStatus {
+        conditions: trouble(status.conditions.as_ref(), |c| c.status == "False"),
+        ..HorizontalPodAutoscalerStatus::default()
+    });
+    HorizontalPodAutoscaler { metadata: metadata(&whole.metadata, &[], &[]), spec: None, status }
+}
+
 /// Whether it has ended, and how.
 pub(super) fn job(whole: &Job) -> Job {
     let status = whole.status.as_ref().map(|status| JobStatus {
@@ -33,7 +43,7 @@ pub(super) fn job(whole: &Job) -> Job {
         conditions: status.conditions.clone(),
         ..JobStatus::default()
     });
-    let metadata = metadata(&whole.metadata, &[labels::STORE], &[annotations::ATTEMPT]);
+    let metadata = metadata(&whole.metadata, &[labels::STORE, labels::COMPONENT], &[annotations::ATTEMPT]);
     Job { metadata, spec: None, status }
 }
 

@@ -5,6 +5,8 @@
 
 #[path = "extras.rs"]
 mod extras;
+#[path = "gate.rs"]
+mod gate;
 
 use extras::extras;
 use serde_json::{Value, json};
@@ -83,6 +85,7 @@ pub fn cases() -> Vec<Case> {
     all.extend(overrides());
     all.extend(not_yet());
     all.extend(extras());
+    all.extend(gate::gate());
     all
 }
 
@@ -268,11 +271,45 @@ fn services() -> Vec<Case> {
             "services.history.httpPort: only frontends",
         ),
         refused("a port too high", frontend(json!({"port": 70000})), "should be less than or equal to 65535"),
-        refused("autoscaling", frontend(json!({"autoscaling": {"maxReplicas": 3}})), "autoscaling: not supported yet"),
+        taken(
+            "autoscaling",
+            frontend(json!({"autoscaling": {"maxReplicas": 3}, "resources": {"requests": {"cpu": "500m"}}})),
+        ),
+        taken(
+            "autoscaling by other metrics",
+            json!({"services": {"internalFrontend": {"enabled": true, "autoscaling": {
+                "minReplicas": 2, "maxReplicas": 3,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                    "target": {"type": "AverageValue", "averageValue": "1500m"}}}],
+                "behavior": {"scaleDown": {"selectPolicy": "Disabled"}},
+            }}}}),
+        ),
+        taken("a size", json!({"size": "Medium", "services": {"history": {"autoscaling": {"maxReplicas": 3}}}})),
+        refused("a size of its own", json!({"size": "XXL"}), "spec.size: Unsupported value"),
         refused(
-            "autoscaling of the internal frontend",
-            json!({"services": {"internalFrontend": {"enabled": true, "autoscaling": {}}}}),
-            "autoscaling: not supported yet",
+            "autoscaling without an end",
+            frontend(json!({"autoscaling": {"minReplicas": 3}})),
+            "maxReplicas: Required value",
+        ),
+        refused(
+            "autoscaling and a number of pods",
+            frontend(json!({"replicas": 2, "autoscaling": {"maxReplicas": 3}})),
+            "replicas: autoscaling decides on the number of pods",
+        ),
+        refused(
+            "autoscaling from more to less",
+            frontend(json!({"autoscaling": {"minReplicas": 4, "maxReplicas": 3}})),
+            "autoscaling: minReplicas must not exceed maxReplicas",
+        ),
+        refused(
+            "autoscaling to no pods",
+            frontend(json!({"autoscaling": {"minReplicas": 0, "maxReplicas": 3}})),
+            "should be greater than or equal to 1",
+        ),
+        refused(
+            "autoscaling to more history pods than shards",
+            json!({"numHistoryShards": 4, "services": {"history": {"autoscaling": {"maxReplicas": 5}}}}),
+            "services.history.autoscaling.maxReplicas: must not exceed spec.numHistoryShards",
         ),
         refused(
             "an init container without a name",
@@ -494,11 +531,6 @@ fn not_yet() -> Vec<Case> {
             "authorization",
             json!({"authorization": {"authorizer": "default"}}),
             "spec.authorization: not supported yet",
-        ),
-        refused(
-            "a gate before an upgrade",
-            json!({"rollout": {"beforeUpgrade": {"spec": {}}}}),
-            "spec.rollout.beforeUpgrade: not supported yet",
         ),
         refused(
             "a step timeout in days",

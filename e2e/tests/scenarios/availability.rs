@@ -10,10 +10,10 @@ use temporal_operator::api::services::Role;
 use tokio::time::sleep;
 
 use super::bed::{Bed, OPERATOR_LIVES, full};
-use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::cluster::{Cluster, ROLES, VERSION, manifest};
 use super::crash;
 use super::film::Film;
-use super::load::{Loaded, assert_no_errors, assert_nothing_gone, assert_nothing_lost, replicated, turn};
+use super::load::{assert_no_errors, assert_nothing_gone, assert_nothing_lost, loaded, replicated, steady};
 use super::wait::{PATIENCE, since, until};
 
 /// Pods of each role.
@@ -21,20 +21,10 @@ fn replicas() -> usize {
     if full() { 3 } else { 2 }
 }
 
-/// Undisturbed load, to compare with.
-pub fn steady() -> Duration {
-    Duration::from_secs(if full() { 60 } else { 15 })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rolling_restart_under_load() {
-    let turn = turn().await;
-    let scene = Scene::open("roll-load").await;
-    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), replicas())).await;
-    let mut load = Loaded::start(&cluster, "rolling restart", turn).await;
-    load.phase("steady");
-    sleep(steady()).await;
-
+    let spec = replicated(manifest(VERSION), replicas());
+    let (scene, cluster, mut load) = loaded("roll-load", &spec, "rolling restart").await;
     let before = cluster.all_pods().await;
     let deployments = Film::<Deployment>::start(&cluster).await;
     load.phase("one role at a time");
@@ -72,14 +62,11 @@ async fn operator_killed_during_a_rolling_restart_under_load() {
     if !full() {
         return; // minutes in which no other scenario may run
     }
-    let turn = turn().await;
-    let mut scene = Scene::open("roll-kill").await;
-    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
+    let spec = replicated(manifest(VERSION), 2);
+    let (mut scene, cluster, mut load) = loaded("roll-kill", &spec, "rolling restart, operator killed").await;
+    load.phase("waiting for the others");
     scene.operator = None;
     let alone = OPERATOR_LIVES.write().await;
-    let mut load = Loaded::start(&cluster, "rolling restart, operator killed", turn).await;
-    load.phase("steady");
-    sleep(steady()).await;
     let before = cluster.all_pods().await;
     let deployments = Film::<Deployment>::start(&cluster).await;
     let mut moments = Moments::new();
@@ -131,18 +118,9 @@ impl Moments {
 #[tokio::test(flavor = "multi_thread")]
 async fn upgrade_under_load() {
     const PATH: [&str; 3] = ["1.30.8", "1.31.2", "1.32.0"];
-    let turn = turn().await;
-    let scene = Scene::open("upgrade-load").await;
     PATH.iter().for_each(|version| Bed::get().server_images(version));
-    let (cluster, _) = scene.create("main", &replicated(manifest(PATH[0]), 2)).await;
-    let mut load = Loaded::start(&cluster, "upgrade", turn).await;
-    load.phase(PATH[0]);
-    let open: Vec<String> = (0..5).map(|n| format!("open-{n}")).collect();
-    let queue = format!("{}-{}", cluster.namespace, cluster.name);
-    for id in &open {
-        cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();
-    }
-    sleep(steady()).await;
+    let (scene, cluster, mut load) = loaded("upgrade-load", &replicated(manifest(PATH[0]), 2), "upgrade").await;
+    let open = open_workflows(&cluster).await;
     let deployments = Film::<Deployment>::start(&cluster).await;
     let mut steps = Vec::new();
     // only the last version is written; the operator goes by the one between
@@ -150,23 +128,14 @@ async fn upgrade_under_load() {
     load.phase(&format!("to {}", PATH[1]));
     cluster.patch(json!({"version": PATH[2]})).await;
     for version in &PATH[1..] {
-        until(&format!("{version} is reached"), PATIENCE, async || match cluster.get().await.unwrap().status {
-            Some(status) if status.version.as_deref() == Some(*version) => Ok(()),
-            other => Err(other.and_then(|s| s.message).unwrap_or_default()),
-        })
-        .await;
+        reaches(&cluster, version).await;
         steps.push(format!("at {version} after {}", since(began)));
         load.phase(if *version == PATH[1] { "to 1.32.0" } else { "after" });
     }
     cluster.settled().await;
     sleep(steady()).await;
     let seen = deployments.seen();
-    for id in &open {
-        cluster.temporal(&["workflow", "signal", "--name", "finish", "-w", id]).await.unwrap();
-    }
-    for id in &open {
-        completes(&cluster, id).await;
-    }
+    complete(&cluster, &open).await;
     let report = load.stop();
     never_two_roles(&seen);
     assert_nothing_lost(&report);
@@ -174,10 +143,62 @@ async fn upgrade_under_load() {
     scene.close(&format!("{}; {} workflows open across it completed", steps.join(", "), open.len())).await;
 }
 
-async fn completes(cluster: &Cluster, id: &str) {
-    until(&format!("workflow {id} completes"), PATIENCE, async || match cluster.workflow_status(id).await.as_deref() {
-        Some("WORKFLOW_EXECUTION_STATUS_COMPLETED") => Ok(()),
-        other => Err(format!("{other:?}")),
+#[tokio::test(flavor = "multi_thread")]
+async fn downgrade_under_load() {
+    const PATH: [&str; 2] = ["1.32.0", "1.31.2"];
+    PATH.iter().for_each(|version| Bed::get().server_images(version));
+    let (scene, cluster, mut load) = loaded("downgrade-load", &replicated(manifest(PATH[0]), 2), "downgrade").await;
+    let open = open_workflows(&cluster).await;
+    let deployments = Film::<Deployment>::start(&cluster).await;
+    load.phase("to 1.31.2");
+    let began = Instant::now();
+    cluster.patch(json!({"version": PATH[1]})).await;
+    reaches(&cluster, PATH[1]).await;
+    cluster.settled().await;
+    let took = since(began);
+    let seen = deployments.seen();
+    load.phase("after");
+    sleep(steady()).await;
+    complete(&cluster, &open).await;
+    let report = load.stop();
+    never_two_roles(&seen);
+    assert_nothing_lost(&report);
+    assert_eq!(cluster.view().await.unwrap().server_version, PATH[1]);
+    scene
+        .close(&format!("{} to {} in {took}; {} workflows open across it completed", PATH[0], PATH[1], open.len()))
+        .await;
+}
+
+/// Workflows that are open until they are told to end.
+async fn open_workflows(cluster: &Cluster) -> Vec<String> {
+    let open: Vec<String> = (0..5).map(|n| format!("open-{n}")).collect();
+    let queue = format!("{}-{}", cluster.namespace, cluster.name);
+    for id in &open {
+        cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();
+    }
+    open
+}
+
+/// Tells them to end, and waits until they have.
+async fn complete(cluster: &Cluster, open: &[String]) {
+    for id in open {
+        cluster.temporal(&["workflow", "signal", "--name", "finish", "-w", id]).await.unwrap();
+    }
+    for id in open {
+        let what = format!("workflow {id} completes");
+        until(&what, PATIENCE, async || match cluster.workflow_status(id).await.as_deref() {
+            Some("WORKFLOW_EXECUTION_STATUS_COMPLETED") => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+}
+
+/// Waits until all roles run a version.
+async fn reaches(cluster: &Cluster, version: &str) {
+    until(&format!("{version} is reached"), PATIENCE, async || match cluster.get().await.unwrap().status {
+        Some(status) if status.version.as_deref() == Some(version) => Ok(()),
+        other => Err(other.and_then(|s| s.message).unwrap_or_default()),
     })
     .await;
 }
@@ -187,12 +208,8 @@ async fn history_scaled_under_load() {
     if !full() {
         return;
     }
-    let turn = turn().await;
-    let scene = Scene::open("scale-load").await;
-    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
-    let mut load = Loaded::start(&cluster, "history 2 to 4 to 2", turn).await;
-    load.phase("steady");
-    sleep(steady()).await;
+    let spec = replicated(manifest(VERSION), 2);
+    let (scene, cluster, mut load) = loaded("scale-load", &spec, "history 2 to 4 to 2").await;
     let before = cluster.all_pods().await;
     let mut times = Vec::new();
     for count in [4, 2] {

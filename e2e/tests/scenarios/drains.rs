@@ -7,10 +7,10 @@ use kube::api::DeleteParams;
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
-use super::availability::{restart, steady};
+use super::availability::restart;
 use super::bed::full;
 use super::cluster::{Scene, VERSION, with_databases};
-use super::load::{Loaded, assert_nothing_gone, replicated, turn};
+use super::load::{Loaded, assert_nothing_gone, replicated, steady, turn};
 
 /// Settings by name; the first is the server's default.
 const DRAINS: [(&str, &[(&str, &str)]); 5] = [

@@ -2,14 +2,17 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::time::Duration;
 
 use e2e::failure::explain;
 use e2e::load::{Figures, Load, Report, Table, Target};
+use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
+use tokio::time::sleep;
 
 use super::bed::{Bed, full};
-use super::cluster::{Cluster, ROLES};
+use super::cluster::{Cluster, ROLES, Scene};
 use super::temporal::NAMESPACE;
 
 /// Workflows a second. The short form has other scenarios beside it, and no more processors for them.
@@ -25,6 +28,22 @@ pub struct Loaded {
     load: Load,
     title: String,
     _turn: MutexGuard<'static, ()>,
+}
+
+/// Undisturbed load, to compare with.
+pub fn steady() -> Duration {
+    Duration::from_secs(if full() { 60 } else { 15 })
+}
+
+/// A scene, a cluster in it, and a load that has been on it for a while.
+pub async fn loaded(scene: &str, manifest: &Value, title: &str) -> (Scene, Cluster, Loaded) {
+    let turn = turn().await;
+    let scene = Scene::open(scene).await;
+    let (cluster, _) = scene.create("main", manifest).await;
+    let mut load = Loaded::start(&cluster, title, turn).await;
+    load.phase("steady");
+    sleep(steady()).await;
+    (scene, cluster, load)
 }
 
 /// Waits for the turn of the next load. To be had before a scene is opened: who has the turn may wait for all scenes to
@@ -107,7 +126,7 @@ fn text(title: &str, report: &Report) -> String {
 }
 
 /// A manifest with so many pods of every role.
-pub fn replicated(mut spec: serde_json::Value, replicas: usize) -> serde_json::Value {
+pub fn replicated(mut spec: Value, replicas: usize) -> Value {
     for role in ROLES {
         spec["services"][role]["replicas"] = replicas.into();
     }

@@ -7,10 +7,9 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use tokio::time::sleep;
 
-use super::availability::steady;
 use super::bed::{Bed, full};
-use super::cluster::{Cluster, ROLES, Scene, VERSION, is_ready, manifest, restarts};
-use super::load::{Loaded, assert_nothing_gone, assert_nothing_lost, replicated, turn};
+use super::cluster::{Cluster, ROLES, VERSION, is_ready, manifest, restarts};
+use super::load::{assert_nothing_gone, assert_nothing_lost, loaded, replicated, steady};
 use super::operator::signal;
 use super::wait::{PATIENCE, since, until};
 
@@ -19,12 +18,8 @@ const AFTERMATH: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pods_killed_under_load() {
-    let turn = turn().await;
-    let scene = Scene::open("kill-load").await;
-    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
-    let mut load = Loaded::start(&cluster, "SIGKILL of one pod of each role", turn).await;
-    load.phase("steady");
-    sleep(steady()).await;
+    let spec = replicated(manifest(VERSION), 2);
+    let (scene, cluster, mut load) = loaded("kill-load", &spec, "SIGKILL of one pod of each role").await;
     let mut back = Vec::new();
     for round in 0..if full() { 3 } else { 1 } {
         for role in ROLES {
@@ -73,12 +68,8 @@ async fn postgres_restarted_under_load() {
     if !full() {
         return; // the scenario of PostgreSQL without load has a short form
     }
-    let turn = turn().await;
-    let scene = Scene::open("postgres-load").await;
-    let (cluster, _) = scene.create("main", &replicated(manifest(VERSION), 2)).await;
-    let mut load = Loaded::start(&cluster, "PostgreSQL killed", turn).await;
-    load.phase("steady");
-    sleep(steady()).await;
+    let spec = replicated(manifest(VERSION), 2);
+    let (scene, cluster, mut load) = loaded("postgres-load", &spec, "PostgreSQL killed").await;
     let before = scene.postgres_ready().await;
     load.phase("PostgreSQL killed");
     let began = Instant::now();

@@ -63,7 +63,9 @@ impl<'a> RoleView<'a> {
         seen: &'a Observed,
     ) -> Result<Self, Invalid> {
         let live = seen.role_deployment(role);
-        let wanted = server::deployment(cluster, role, config, secrets, live.and_then(given_up_replicas))?;
+        // an autoscaler takes over from its least number, not from 1
+        let first = cluster.role(role).autoscaling.as_ref().filter(|_| live.is_none()).map(|a| a.min);
+        let wanted = server::deployment(cluster, role, config, secrets, first)?;
         let wanted_hash = template_hash(wanted.metadata().annotations.as_ref()).unwrap_or_default();
         let live_hash = live.and_then(|d| template_hash(d.metadata.annotations.as_ref()));
         let progress = match live {
@@ -101,13 +103,6 @@ impl<'a> RoleView<'a> {
             version: self.live.and_then(version),
         }
     }
-}
-
-/// The present number of pods of a Deployment whose number the spec once gave. When the spec gives none any more, that
-/// number stays until somebody scales: to give the field up would let Kubernetes fall back to 1.
-fn given_up_replicas(live: &Deployment) -> Option<i32> {
-    let given = live.metadata.annotations.as_ref()?.contains_key(annotations::REPLICAS);
-    live.spec.as_ref()?.replicas.filter(|_| given)
 }
 
 pub(super) fn template_hash(notes: Option<&BTreeMap<String, String>>) -> Option<String> {

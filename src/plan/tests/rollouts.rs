@@ -32,7 +32,7 @@ impl World {
         self.see_deployment(stuck);
     }
 
-    fn rollout(&self) -> RolloutStatus {
+    pub(super) fn rollout(&self) -> RolloutStatus {
         self.status.rollout.clone().unwrap_or_default()
     }
 

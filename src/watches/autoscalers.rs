@@ -1,0 +1,88 @@
+//! The watch of autoscalers. Their status is written every few seconds, with what was just measured; that is in the store,
+//! and wakes nobody.
+
+use super::{Events, Index, Watched, config, thin, watched};
+use futures::future::ready;
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{Event, watcher};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// A watch of the autoscalers that carry our label.
+pub(super) fn watch(
+    api: Api<HorizontalPodAutoscaler>,
+) -> (Index<Watched<HorizontalPodAutoscaler>>, Events<HorizontalPodAutoscaler>) {
+    let index = Index::default();
+    let kept = index.clone();
+    let mut known = Known::default();
+    let events = watcher(api, config())
+        .default_backoff()
+        .inspect_ok(move |event| kept.note(event, read))
+        .try_filter(move |event| ready(known.is_news(event)))
+        .touched_objects();
+    (index, events.boxed())
+}
+
+fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<HorizontalPodAutoscaler>)> {
+    let (owner, mut watched) = watched(scaler, thin::autoscaler)?;
+    watched.found.mark = watched.found.mark.with_spec(&scaler.spec);
+    Some((owner, watched))
+}
+
+/// What matters of each autoscaler, by uid.
+#[derive(Default)]
+struct Known(HashMap<String, Value>);
+
+impl Known {
+    fn is_news(&mut self, event: &Event<HorizontalPodAutoscaler>) -> bool {
+        match event {
+            Event::Apply(scaler) | Event::InitApply(scaler) => {
+                let now = essence(scaler);
+                self.0.insert(scaler.uid().unwrap_or_default(), now.clone()) != Some(now)
+            }
+            Event::Delete(scaler) => {
+                self.0.remove(&scaler.uid().unwrap_or_default());
+                true
+            }
+            Event::Init | Event::InitDone => true,
+        }
+    }
+}
+
+/// What the operator writes, and whether it can scale.
+fn essence(scaler: &HorizontalPodAutoscaler) -> Value {
+    let conditions = scaler.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    let conditions: Vec<_> = conditions.map(|c| (&c.type_, &c.status, &c.reason)).collect();
+    json!([scaler.spec, scaler.labels(), scaler.annotations(), scaler.metadata.deletion_timestamp, conditions])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaler(max: i32, status: &Value) -> HorizontalPodAutoscaler {
+        serde_json::from_value(json!({
+            "metadata": {"name": "c-history", "uid": "u"},
+            "spec": {"maxReplicas": max, "scaleTargetRef": {"kind": "Deployment", "name": "c-history"}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_was_measured_is_no_news() {
+        let active = |status: &str| json!([{"type": "ScalingActive", "status": status}]);
+        let mut known = Known::default();
+        let mut news = |event| known.is_news(&event);
+        let measured = |n: i32| json!({"desiredReplicas": n, "conditions": active("True")});
+        assert!(news(Event::InitApply(scaler(3, &measured(1)))));
+        assert!(!news(Event::Apply(scaler(3, &measured(2)))));
+        assert!(news(Event::Apply(scaler(4, &measured(2)))));
+        assert!(news(Event::Apply(scaler(4, &json!({"desiredReplicas": 2, "conditions": active("False")})))));
+        assert!(news(Event::Delete(scaler(4, &measured(2)))));
+        assert!(news(Event::Apply(scaler(4, &measured(2)))), "one made anew");
+    }
+}
