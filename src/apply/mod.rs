@@ -74,6 +74,9 @@ pub struct Applied {
     pub deleted: u32,
 }
 
+/// Field manager of numbers of pods that nobody gives.
+const SCALER: &str = "temporal-operator-scale";
+
 impl Applied {
     /// Nothing had to be written.
     #[must_use]
@@ -81,9 +84,6 @@ impl Applied {
         self.sent == 0 && self.deleted == 0
     }
 }
-
-/// Field manager of numbers of pods that nobody gives.
-const SCALER: &str = "temporal-operator-scale";
 
 /// Of each object: the fingerprint of what was last wanted, and the mark of the live object that was seen to be so.
 type Memory = HashMap<(String, ObjectKey), (u64, Mark)>;
@@ -187,7 +187,8 @@ impl Applier {
         let sent = self.api(namespace, key.kind).patch(&key.name, &params, &Patch::Apply(body)).await;
         let sent = sent.map_err(failed("apply", key))?;
         tracing::info!(%namespace, kind = ?key.kind, name = key.name, "applied");
-        Ok(Mark::of(&sent.metadata))
+        let mark = Mark::of(&sent.metadata);
+        Ok(if key.kind == Kind::HorizontalPodAutoscaler { mark.with_spec(&sent.data["spec"]) } else { mark })
     }
 
     /// Makes another field manager an owner of the number of pods, so that it stays when the operator gives it up. A number

@@ -25,7 +25,7 @@ pub mod ui;
 pub use config::ServerConfig;
 pub use metadata::{child_name, names, selector};
 pub use monitor::ServiceMonitor;
-pub use object::{Kind, Object, ObjectKey};
+pub use object::{Kind, Object, ObjectKey, hash_of};
 
 use crate::validate::{Invalid, ValidCluster};
 use std::collections::BTreeMap;

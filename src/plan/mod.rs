@@ -107,8 +107,8 @@ pub fn cluster(
         prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
         handovers: objects.iter().filter_map(|o| autoscaling::handover(o, seen)).collect(),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
-        // the clock counts where something is on its way, and where Temporal's or an autoscaler's word is missing
-        lasts: health.settled && health.membership.truth == Truth::True && autoscaling::all_act(seen),
+        // the clock counts where something is on its way, and where Temporal's proof is missing
+        lasts: health.settled && health.membership.truth == Truth::True && !autoscaling::is_waited_for(seen, now),
         status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
         objects,
     })

@@ -1,7 +1,8 @@
 //! The watch of autoscalers. Their status is written every few seconds, with what was just measured; that is in the store,
 //! and wakes nobody.
 
-use super::{Events, Index, Watched, config, thin, watched};
+use super::{Events, Index, Watched, config, thin};
+use crate::build::hash_of;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -26,9 +27,11 @@ pub(super) fn watch(
     (index, events.boxed())
 }
 
+/// Its status moves with every measurement, and it has no generation: what matters of it stands for its version.
 fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<HorizontalPodAutoscaler>)> {
-    let (owner, mut watched) = watched(scaler, thin::autoscaler)?;
-    watched.found.mark = watched.found.mark.with_spec(&scaler.spec);
+    let (owner, mut watched) = super::watched(scaler, thin::autoscaler)?;
+    let spec = json!(scaler.spec);
+    watched.found.mark = watched.found.mark.with_version(hash_of(&essence(scaler).to_string())).with_spec(&spec);
     Some((owner, watched))
 }
 
@@ -84,5 +87,23 @@ mod tests {
         assert!(news(Event::Apply(scaler(4, &json!({"desiredReplicas": 2, "conditions": active("False")})))));
         assert!(news(Event::Delete(scaler(4, &measured(2)))));
         assert!(news(Event::Apply(scaler(4, &measured(2)))), "one made anew");
+    }
+
+    #[test]
+    fn what_was_measured_leaves_the_mark_as_it_was() {
+        let mark = |version: &str, max: i32, status: &Value| {
+            let mut scaler = scaler(max, status);
+            scaler.metadata.resource_version = Some(version.to_owned());
+            let owner =
+                json!([{"apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "name": "c", "uid": "u"}]);
+            scaler.metadata.owner_references = serde_json::from_value(owner).unwrap();
+            read(&scaler).unwrap().1.found.mark
+        };
+        let before = mark("1", 3, &json!({"desiredReplicas": 1}));
+        assert_eq!(mark("2", 3, &json!({"desiredReplicas": 2})), before, "nothing is to be seen");
+        assert!(!mark("3", 4, &json!({"desiredReplicas": 2})).is_still(&before));
+        let inactive = json!({"conditions": [{"type": "ScalingActive", "status": "False"}]});
+        let told = mark("4", 3, &inactive);
+        assert!(told != before && told.is_still(&before), "news for the plan, and nothing to send");
     }
 }

@@ -10,6 +10,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -71,12 +72,17 @@ impl Mark {
         }
     }
 
-    /// The same of a kind that has no generation: a hash of its spec stands for it.
-    pub(super) fn with_spec(mut self, spec: &impl serde::Serialize) -> Self {
+    /// The mark of an object of a kind without a generation, whose spec stands for one.
+    #[must_use]
+    pub fn with_spec(self, spec: &Value) -> Self {
         let mut hasher = DefaultHasher::new();
-        serde_json::to_string(spec).unwrap_or_default().hash(&mut hasher);
-        self.generation = Some(hasher.finish().cast_signed());
-        self
+        spec.to_string().hash(&mut hasher);
+        Self { generation: Some(hasher.finish().cast_signed()), ..self }
+    }
+
+    /// The same, where only some changes are to be seen: those of `version`.
+    pub(super) fn with_version(self, version: String) -> Self {
+        Self { version, ..self }
     }
 
     /// Nothing has changed but the status, if anything. Where no generation tells that, any change counts.
@@ -184,7 +190,7 @@ pub(super) fn owner_of<K: Resource>(object: &K) -> Option<String> {
 mod tests {
     use super::*;
     use rstest::rstest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn mark(change: &Value) -> Mark {
         let mut meta = json!({"name": "a", "resourceVersion": "1", "generation": 1, "labels": {"l": "1"},
