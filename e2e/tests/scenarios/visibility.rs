@@ -7,10 +7,9 @@ use temporal_operator::api::conditions::VISIBILITY_READY;
 use temporal_operator::api::status::VisibilityMove;
 use tokio::time::sleep;
 
-use super::availability::steady;
 use super::bed::full;
 use super::cluster::{Cluster, Scene, VERSION, manifest};
-use super::load::{Loaded, assert_nothing_lost, replicated, turn};
+use super::load::{Loaded, assert_nothing_lost, replicated, steady, turn};
 use super::postgres::Authority;
 use super::temporal::NAMESPACE;
 use super::wait::{PATIENCE, since, until};
