@@ -1,6 +1,7 @@
 //! An OpenSearch, and an nginx before it that wants TLS and a password.
 
 use e2e::image::Image;
+use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
@@ -63,6 +64,9 @@ impl Scene {
         std::fs::remove_file(&file).unwrap();
         applied.unwrap();
         self.opensearch_ready().await;
+        // how full the disk of the testbed is, is not what is tested
+        let never = json!({"persistent": {"cluster.routing.allocation.disk.threshold_enabled": false}});
+        self.send_to_search("PUT", "/_cluster/settings", &never).await;
     }
 
     /// Waits until OpenSearch answers.
@@ -105,25 +109,17 @@ impl Scene {
     }
 
     /// Makes an index whose field `ExecutionTime` has a type that is not Temporal's.
-    pub fn spoilt_index(&self, name: &str) {
+    pub async fn spoilt_index(&self, name: &str) {
         let fields = json!({"ExecutionTime": {"type": "keyword"}});
-        self.send_to_search("replace", &format!("/{name}"), &json!({"mappings": {"properties": fields}}));
+        self.send_to_search("PUT", &format!("/{name}"), &json!({"mappings": {"properties": fields}})).await;
     }
 
-    /// The answer of OpenSearch to a POST.
-    pub fn post_to_search(&self, path: &str, body: &Value) -> Value {
-        let text = self.send_to_search("create", path, body);
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
-    }
-
-    /// `create` sends a POST, `replace` a PUT.
-    fn send_to_search(&self, verb: &str, path: &str, body: &Value) -> String {
-        let file = std::env::temp_dir().join(format!("{}-search-body.json", self.namespace));
-        std::fs::write(&file, body.to_string()).unwrap();
+    /// The answer of OpenSearch to a PUT or POST.
+    pub async fn send_to_search(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy{path}", self.namespace);
-        let sent = Bed::get().kubectl(&self.namespace, &[verb, "--raw", &url, "-f", &file.display().to_string()]);
-        std::fs::remove_file(&file).unwrap();
-        sent.unwrap()
+        let request = Request::builder().method(method).uri(url).header("content-type", "application/json");
+        let request = request.body(body.to_string().into_bytes()).unwrap();
+        self.client.request(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     fn in_opensearch(&self, command: &str) -> Result<String, String> {
