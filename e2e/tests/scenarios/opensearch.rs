@@ -132,7 +132,7 @@ async fn upgraded(scene: &Scene) -> String {
     const SPOILT: &str = "temporal_visibility_v1_spoilt";
     Bed::get().server_images("1.30.8");
     let store = |index: &str| json!({"elasticsearch": {"url": "http://search:9200", "indices": {"visibility": index}}});
-    scene.spoilt_index(SPOILT).await;
+    scene.spoilt_index(SPOILT);
     let mut spec = searched("1.30.8", store(SPOILT));
     spec["persistence"]["defaultStore"]["sql"]["databaseName"] = json!("plain");
     let cluster = scene.cluster("plain");

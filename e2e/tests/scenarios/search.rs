@@ -1,12 +1,11 @@
 //! An OpenSearch, and an nginx before it that wants TLS and a password.
 
 use e2e::image::Image;
-use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
-use super::bed::Bed;
+use super::bed::{Bed, limited, output};
 use super::cluster::{Scene, is_ready, restarts};
 use super::postgres::Authority;
 use super::wait::{PATIENCE, until};
@@ -19,6 +18,13 @@ pub const USER: &str = "temporal";
 pub const PASSWORD: &str = "s{{e}} \"c'r$et";
 /// While this file exists OpenSearch does not start; its data stay.
 const SWITCH: &str = "/data/away";
+
+/// Sends what comes in.
+const SEND: &str = "\
+import sys, urllib.request as http
+kind = {'content-type': 'application/json'}
+request = http.Request(sys.argv[2], data=sys.stdin.buffer.read(), method=sys.argv[1], headers=kind)
+print(http.urlopen(request, timeout=50).read().decode())";
 
 const NGINX: &str = "\
 daemon off;
@@ -66,7 +72,7 @@ impl Scene {
         self.opensearch_ready().await;
         // how full the disk of the testbed is, is not what is tested
         let never = json!({"persistent": {"cluster.routing.allocation.disk.threshold_enabled": false}});
-        self.send_to_search("PUT", "/_cluster/settings", &never).await;
+        self.send_to_search("PUT", "/_cluster/settings", &never);
     }
 
     /// Waits until OpenSearch answers.
@@ -109,17 +115,20 @@ impl Scene {
     }
 
     /// Makes an index whose field `ExecutionTime` has a type that is not Temporal's.
-    pub async fn spoilt_index(&self, name: &str) {
+    pub fn spoilt_index(&self, name: &str) {
         let fields = json!({"ExecutionTime": {"type": "keyword"}});
-        self.send_to_search("PUT", &format!("/{name}"), &json!({"mappings": {"properties": fields}})).await;
+        self.send_to_search("PUT", &format!("/{name}"), &json!({"mappings": {"properties": fields}}));
     }
 
-    /// The answer of OpenSearch to a PUT or POST.
-    pub async fn send_to_search(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy{path}", self.namespace);
-        let request = Request::builder().method(method).uri(url).header("content-type", "application/json");
-        let request = request.body(body.to_string().into_bytes()).unwrap();
-        self.client.request(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    /// The answer of OpenSearch to a PUT or POST, sent from the host. kubectl would not say that it sends JSON, and
+    /// OpenSearch does not take it then.
+    pub fn send_to_search(&self, method: &str, path: &str, body: &Value) -> Value {
+        let bed = Bed::get();
+        let ip = bed.kubectl(&self.namespace, &["get", "service", NAME, "-o", "jsonpath={.spec.clusterIP}"]).unwrap();
+        let url = format!("http://{}:9200{path}", ip.trim());
+        let send = limited(60, &bed.python).args(["-c", SEND, method, &url]).input(body.to_string());
+        let text = output(send).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {path}: {error}: {text}"))
     }
 
     fn in_opensearch(&self, command: &str) -> Result<String, String> {

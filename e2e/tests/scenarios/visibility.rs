@@ -230,7 +230,7 @@ async fn visibility_moved_to_another_index() {
     // what docs/persistence.md says
     let dest = json!({"index": SECOND, "version_type": "external"});
     let copy = json!({"conflicts": "proceed", "source": {"index": FIRST}, "dest": dest});
-    let copied = scene.send_to_search("POST", "/_reindex?refresh=true", &copy).await;
+    let copied = scene.send_to_search("POST", "/_reindex?refresh=true", &copy);
     until("both indices have one list", PATIENCE, async || {
         let count = |index: &str| scene.search(&format!("/{index}/_count"))["count"].as_u64();
         let (old, new) = (count(FIRST), count(SECOND));
