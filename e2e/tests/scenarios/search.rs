@@ -23,7 +23,7 @@ const SWITCH: &str = "/data/away";
 const SEND: &str = "\
 import sys, urllib.request as http
 kind = {'content-type': 'application/json'}
-request = http.Request(sys.argv[2], data=sys.stdin.buffer.read(), method=sys.argv[1], headers=kind)
+request = http.Request(sys.argv[2], data=sys.stdin.buffer.read() or None, method=sys.argv[1], headers=kind)
 print(http.urlopen(request, timeout=50).read().decode())";
 
 const NGINX: &str = "\
@@ -109,9 +109,7 @@ impl Scene {
 
     /// The answer of OpenSearch to a GET.
     pub fn search(&self, path: &str) -> Value {
-        let url = format!("/api/v1/namespaces/{}/services/{NAME}:http/proxy{path}", self.namespace);
-        let text = Bed::get().kubectl(&self.namespace, &["get", "--raw", &url]).unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+        self.ask_search("GET", path, "")
     }
 
     /// Makes an index whose field `ExecutionTime` has a type that is not Temporal's.
@@ -120,13 +118,18 @@ impl Scene {
         self.send_to_search("PUT", &format!("/{name}"), &json!({"mappings": {"properties": fields}}));
     }
 
-    /// The answer of OpenSearch to a PUT or POST, sent from the host. kubectl would not say that it sends JSON, and
-    /// OpenSearch does not take it then.
+    /// The answer of OpenSearch to a PUT or POST.
     pub fn send_to_search(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.ask_search(method, path, &body.to_string())
+    }
+
+    /// Asks from the host. kubectl would add its timeout to the query and not say that it sends JSON, neither of which
+    /// OpenSearch takes.
+    fn ask_search(&self, method: &str, path: &str, body: &str) -> Value {
         let bed = Bed::get();
         let ip = bed.kubectl(&self.namespace, &["get", "service", NAME, "-o", "jsonpath={.spec.clusterIP}"]).unwrap();
         let url = format!("http://{}:9200{path}", ip.trim());
-        let send = limited(60, &bed.python).args(["-c", SEND, method, &url]).input(body.to_string());
+        let send = limited(60, &bed.python).args(["-c", SEND, method, &url]).input(body.to_owned());
         let text = output(send).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{method} {path}: {error}: {text}"))
     }
