@@ -227,10 +227,9 @@ async fn visibility_moved_to_another_index() {
     assert_eq!(field()["type"], "keyword", "the same command adds it where it is missing");
     cluster.workflow("both").await;
     // what docs/persistence.md says
-    let copied = scene.post_to_search(
-        "/_reindex?refresh=true",
-        &json!({"conflicts": "proceed", "source": {"index": FIRST}, "dest": {"index": SECOND, "version_type": "external"}}),
-    );
+    let dest = json!({"index": SECOND, "version_type": "external"});
+    let copy = json!({"conflicts": "proceed", "source": {"index": FIRST}, "dest": dest});
+    let copied = scene.send_to_search("POST", "/_reindex?refresh=true", &copy);
     until("both indices have one list", PATIENCE, async || {
         let count = |index: &str| scene.search(&format!("/{index}/_count"))["count"].as_u64();
         let (old, new) = (count(FIRST), count(SECOND));
