@@ -232,7 +232,7 @@ fn services(
         return Verdict::new(Truth::False, reason, text);
     }
     let late = rolling().next().or_else(|| rollout.roles.iter().find(|r| r.progress != Progress::Complete));
-    let Some(RoleState { role, wanted, ready, progress, .. }) = late else {
+    let Some(RoleState { role, wanted, ready, progress, outside, .. }) = late else {
         return Verdict::new(Truth::True, "RolesReady", "Every role runs the wanted pods.");
     };
     match progress {
@@ -247,7 +247,11 @@ fn services(
             let version = &cluster.version;
             // during a rollout old and new pods are there side by side
             let more = if ready > wanted { ", old ones among them" } else { "" };
-            let text = format!("The {role} role of server {version} has {ready} of {wanted} pods ready{more}.");
+            let held = outside.as_ref().map(|ip| {
+                format!("; a new one ({ip}) is not in Temporal's ring, and no other is replaced before it is")
+            });
+            let held = held.unwrap_or_default();
+            let text = format!("The {role} role of server {version} has {ready} of {wanted} pods ready{more}{held}.");
             Verdict::new(Truth::False, "RoleProgressing", text)
         }
     }

@@ -114,8 +114,11 @@ pub fn plan(
         match given_up.and_then(|_| failure::way_back(&view, &before, seen)) {
             Some(object) if allowed => rollout.objects.push(object),
             _ if allowed && (view.progress != Progress::Outdated || turn == Some(view.role)) => {
-                let waits = awaits_a_newcomer(cluster, &view, &rollout.record, seen);
-                rollout.objects.push(if waits { held_back(view.wanted) } else { view.wanted });
+                let outside = newcomer_outside(cluster, &view, &rollout.record, seen);
+                rollout.objects.push(if outside.is_some() { held_back(view.wanted) } else { view.wanted });
+                if let Some(state) = rollout.roles.iter_mut().find(|s| s.role == view.role) {
+                    state.outside = outside;
+                }
             }
             _ if view.live.is_some() => rollout.held.push(view.role),
             _ => {}
@@ -124,15 +127,20 @@ pub fn plan(
     Ok(rollout)
 }
 
-/// A new pod of a role in motion is ready before it is in its ring. Kubernetes would go on to the next one.
-fn awaits_a_newcomer(cluster: &ValidCluster, view: &RoleView<'_>, record: &RolloutStatus, seen: &Observed) -> bool {
+/// A new pod of a role in motion that is ready and not in its ring. Kubernetes would go on to the next one.
+fn newcomer_outside(
+    cluster: &ValidCluster,
+    view: &RoleView<'_>,
+    record: &RolloutStatus,
+    seen: &Observed,
+) -> Option<String> {
     let name = view.role.name();
     let step = record.step.as_ref().filter(|s| s.role == name).map(|s| s.started_at.0);
     // a failed step began its time-out before
     let failed =
         record.failed.as_ref().filter(|f| f.role == name).and_then(|f| f.at.0.checked_sub(timeout(cluster)).ok());
     let mixed = view.live.is_some_and(role::is_mixed);
-    mixed && step.or(failed).is_some_and(|since| ring::awaits_a_newcomer(view.role, since, seen))
+    step.or(failed).filter(|_| mixed).and_then(|since| ring::newcomer_outside(view.role, since, seen))
 }
 
 /// The Deployment, which replaces no further pod for now.

@@ -52,16 +52,14 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     })
 }
 
-/// A pod that was made since then is ready for Kubernetes, but not in its ring, as far as Temporal answers.
-pub(super) fn awaits_a_newcomer(role: Role, since: Timestamp, seen: &Observed) -> bool {
-    let TemporalView::Seen(membership) = &seen.temporal else { return false };
+/// Address of a pod that was made since then and is ready for Kubernetes, but not in its ring, as far as Temporal answers.
+pub(super) fn newcomer_outside(role: Role, since: Timestamp, seen: &Observed) -> Option<String> {
+    let TemporalView::Seen(membership) = &seen.temporal else { return None };
     let ring = addresses(membership, role);
-    membership.knows(role)
-        && seen.pods_of(role.name()).any(|pod| {
-            let made = pod.metadata.creation_timestamp.as_ref().is_some_and(|t| t.0 >= since);
-            let address = pod.status.as_ref().and_then(|s| s.pod_ip.as_deref());
-            made && is_ready(pod) && address.is_some_and(|ip| !ring.contains(ip))
-        })
+    let is_new = |pod: &&Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|t| t.0 >= since);
+    let newcomers = seen.pods_of(role.name()).filter(|p| membership.knows(role) && is_new(p) && is_ready(p));
+    let mut addresses = newcomers.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref());
+    addresses.find(|ip| !ring.contains(ip)).map(str::to_owned)
 }
 
 fn addresses(membership: &Membership, role: Role) -> BTreeSet<&str> {
@@ -150,7 +148,7 @@ mod tests {
         let rings = [(Role::Matching.name().to_owned(), ring.iter().map(|m| (*m).to_owned()).collect())].into();
         let temporal = TemporalView::Seen(Membership { rings, ..Membership::default() });
         let seen = Observed { pods: vec![Arc::new(pod)], temporal, ..Observed::default() };
-        assert_eq!(awaits_a_newcomer(Role::Matching, since, &seen), awaited);
+        assert_eq!(newcomer_outside(Role::Matching, since, &seen).is_some(), awaited);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct RoleState {
     pub ready: i32,
     /// Temporal agrees with what Kubernetes shows.
     pub proven: bool,
+    /// Address of a new pod that is ready and not in its ring; no other is replaced before it is.
+    pub outside: Option<String>,
     /// Server version that its Deployment gives to new pods.
     pub version: Option<String>,
 }
@@ -100,6 +102,7 @@ impl<'a> RoleView<'a> {
             wanted: self.pods,
             ready: self.live.and_then(|d| d.status.as_ref()?.ready_replicas).unwrap_or(0),
             proven: self.proven,
+            outside: None,
             version: self.live.and_then(version),
         }
     }
