@@ -77,7 +77,6 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     if what.only != Some(Part::One) {
         let program = build::operator_binary(screen, layout)?;
         let scales = scale::run(screen, layout, &kube, (&program, &image_key), &what.clusters)?;
-        page::put_scale(layout, &scales)?;
         screen.say(&scale::text(&scales));
     }
     Ok(())

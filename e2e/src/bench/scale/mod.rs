@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::measure::{self, Calls, Process};
-use super::{Cost, alone, settled};
+use super::{Cost, alone, page, settled};
 use crate::demo::{Install, Kube, install};
 use crate::layout::Layout;
 use crate::step::{Screen, Step};
@@ -77,7 +77,7 @@ impl Bench<'_> {
     }
 }
 
-/// Measures each number of clusters, each with an operator that has just started.
+/// Measures each number of clusters, writing the page as it goes; each with an operator that has just started.
 pub(super) fn run(
     screen: &Screen,
     layout: &Layout,
@@ -86,7 +86,7 @@ pub(super) fn run(
     counts: &[usize],
 ) -> Result<Vec<Scale>> {
     let bench = Bench { layout, kube, nodes: FakeNodes::start(screen, layout, kube)? };
-    let one = |count: &usize| {
+    let one = |count: &usize| -> Result<Scale> {
         remove(screen, kube)?;
         // first of all its kinds
         install(screen, layout, kube, &Install { image_key: format!("{image_key}-{count}"), image: None })?;
@@ -97,7 +97,13 @@ pub(super) fn run(
         remove(screen, kube)?;
         Ok(Scale { by_kubectl, ..scale })
     };
-    counts.iter().map(one).collect()
+    let mut all = Vec::new();
+    for count in counts {
+        all.push(one(count)?);
+        // many take long, and few need not wait for them
+        page::put_scale(layout, &all)?;
+    }
+    Ok(all)
 }
 
 /// The same objects by kubectl.
