@@ -55,8 +55,8 @@ impl Observer {
     /// An observer on these watches.
     #[must_use]
     pub fn new(client: Client, stores: Stores, temporal: Arc<dyn Temporal>) -> Self {
-        let (secrets, views, ways_back) = Default::default();
-        Self { client, stores, temporal, secrets, views, ways_back }
+        let (secrets, views) = (Mutex::default(), Mutex::default());
+        Self { client, stores, temporal, secrets, views, ways_back: Mutex::default() }
     }
 
     /// The live objects of a cluster.

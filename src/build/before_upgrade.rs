@@ -1,7 +1,7 @@
 //! The Job that must succeed before an upgrade: the user's, with what it leaves open filled in.
 
 use super::Object;
-use super::metadata::{child_name, metadata, names, object_labels};
+use super::metadata::{child_name, metadata, names, object_labels, under_ours};
 use super::object::hash_of;
 use super::{security, server::pull_secrets};
 use crate::api::annotations;
@@ -34,15 +34,15 @@ pub fn job(cluster: &ValidCluster, users: &ValidBeforeUpgrade, from: &Version) -
     let own = metadata(cluster, "", names::BEFORE_UPGRADE);
     let metadata = ObjectMeta {
         name: Some(name(cluster, users)),
-        labels: joined(users.metadata.labels.as_ref(), object_labels(cluster, names::BEFORE_UPGRADE)),
-        annotations: joined(users.metadata.annotations.as_ref(), versions.clone()),
+        labels: under_ours(users.metadata.labels.as_ref(), Some(object_labels(cluster, names::BEFORE_UPGRADE))),
+        annotations: under_ours(users.metadata.annotations.as_ref(), Some(versions.clone())),
         ..own
     };
     let of_pod = users.spec.template.metadata.clone().unwrap_or_default();
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: joined(of_pod.labels.as_ref(), object_labels(cluster, names::BEFORE_UPGRADE)),
-            annotations: joined(of_pod.annotations.as_ref(), versions),
+            labels: under_ours(of_pod.labels.as_ref(), Some(object_labels(cluster, names::BEFORE_UPGRADE))),
+            annotations: under_ours(of_pod.annotations.as_ref(), Some(versions)),
             ..of_pod
         }),
         spec: users.spec.template.spec.clone().map(|given| pod(cluster, given)),
@@ -57,16 +57,6 @@ pub fn job(cluster: &ValidCluster, users: &ValidBeforeUpgrade, from: &Version) -
         }),
         ..Job::default()
     }))
-}
-
-/// The user's entries, and ours over them.
-fn joined(
-    users: Option<&BTreeMap<String, String>>,
-    ours: BTreeMap<String, String>,
-) -> Option<BTreeMap<String, String>> {
-    let mut all = users.cloned().unwrap_or_default();
-    all.extend(ours);
-    Some(all)
 }
 
 fn pod(cluster: &ValidCluster, given: PodSpec) -> PodSpec {

@@ -251,6 +251,13 @@ fn cluster_metadata(cluster: &ValidCluster) -> Value {
     })
 }
 
+/// Sets a key of the dynamic config that the user has not set. The server compares keys without regard to case.
+pub(super) fn set_default(values: &mut Map<String, Value>, key: &str, constrained: &Value) {
+    if !values.keys().any(|k| k.eq_ignore_ascii_case(key)) {
+        values.insert(key.to_owned(), json!([constrained]));
+    }
+}
+
 /// `<cluster>-dynamicconfig`.
 pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
     let mut values: Map<String, Value> = cluster

@@ -3,6 +3,7 @@
 //!
 //! Read in server 1.30–1.32 `service/{frontend,history,matching}/service.go` and `common/membership/ringpop/monitor.go`.
 
+use super::config::set_default;
 use serde_json::{Map, Value, json};
 
 /// Key and value.
@@ -23,11 +24,9 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("matching.shutdownDrainDuration", "15s"),
 ];
 
-/// Adds what the user has not set. The server compares keys without regard to case.
+/// Adds what the user has not set.
 pub(super) fn add_defaults(values: &mut Map<String, Value>) {
     for (key, value) in DEFAULTS {
-        if !values.keys().any(|k| k.eq_ignore_ascii_case(key)) {
-            values.insert(key.to_owned(), json!([{"value": value}]));
-        }
+        set_default(values, key, &json!({"value": value}));
     }
 }

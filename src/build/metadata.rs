@@ -46,6 +46,16 @@ pub(super) fn object_labels(cluster: &ValidCluster, component: &str) -> BTreeMap
     all
 }
 
+/// The user's labels or annotations, and ours over them.
+pub(super) fn under_ours(
+    users: Option<&BTreeMap<String, String>>,
+    ours: Option<BTreeMap<String, String>>,
+) -> Option<BTreeMap<String, String>> {
+    let mut all = users.cloned().unwrap_or_default();
+    all.extend(ours.unwrap_or_default());
+    Some(all)
+}
+
 /// Metadata of an object named `<cluster>-<suffix>`, owned by the cluster.
 pub(super) fn metadata(cluster: &ValidCluster, suffix: &str, component: &str) -> ObjectMeta {
     ObjectMeta {

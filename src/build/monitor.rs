@@ -2,7 +2,7 @@
 
 use super::Object;
 use super::config::merge;
-use super::metadata::{metadata, selector};
+use super::metadata::{metadata, selector, under_ours};
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::validate::{ValidCluster, ValidMonitors};
@@ -30,9 +30,7 @@ pub struct ServiceMonitorSpec {
 /// `<cluster>-<role>`: scrapes the role's headless Service, which has every pod.
 pub(super) fn of_role(cluster: &ValidCluster, role: Role, monitors: &ValidMonitors) -> Object {
     let mut metadata = metadata(cluster, role.name(), role.name());
-    let mut all = monitors.labels.clone();
-    all.extend(metadata.labels.take().unwrap_or_default());
-    metadata.labels = Some(all);
+    metadata.labels = under_ours(Some(&monitors.labels), metadata.labels.take());
     let mut pods = selector(cluster, role.name());
     pods.insert(labels::HEADLESS.to_owned(), "true".to_owned());
     let mut endpoint = json!({"port": "http-metrics", "path": "/metrics"});

@@ -1,7 +1,7 @@
 //! Services and disruption budgets of the roles.
 
 use super::Object;
-use super::metadata::{metadata, selector};
+use super::metadata::{metadata, selector, under_ours};
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::validate::ValidCluster;
@@ -27,9 +27,7 @@ pub(super) fn client_service(cluster: &ValidCluster, role: Role) -> Object {
     let frontend = cluster.role(role);
     let settings = &frontend.service;
     let mut metadata = metadata(cluster, role.name(), role.name());
-    let mut labels = settings.labels.clone().unwrap_or_default();
-    labels.extend(metadata.labels.take().unwrap_or_default());
-    metadata.labels = Some(labels);
+    metadata.labels = under_ours(settings.labels.as_ref(), metadata.labels.take());
     metadata.annotations.clone_from(&settings.annotations);
     let mut ports = vec![port("grpc-rpc", frontend.grpc_port, "rpc", Some("kubernetes.io/h2c"))];
     ports[0].node_port = settings.node_port;

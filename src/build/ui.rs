@@ -2,14 +2,13 @@
 
 use super::companion::{self, Companion};
 use super::config::frontend_address;
-use super::metadata::{metadata, names, selector};
+use super::metadata::{metadata, names, selector, under_ours};
 use super::network::port;
 use super::server::{container_port, literal};
 use super::{Object, security};
 use crate::validate::{Invalid, ValidCluster, ValidUi};
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe, Service, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use std::collections::BTreeMap;
 
 /// Port of pods and Service.
 const PORT: i32 = 8080;
@@ -19,10 +18,7 @@ const USER: i64 = 5000;
 /// `<cluster>-ui`.
 pub(super) fn service(cluster: &ValidCluster, ui: &ValidUi) -> Object {
     let mut metadata = metadata(cluster, names::UI, names::UI);
-    let ours = metadata.labels.take().unwrap_or_default();
-    let mut all: BTreeMap<_, _> = ui.service.labels.clone().unwrap_or_default();
-    all.extend(ours);
-    metadata.labels = Some(all);
+    metadata.labels = under_ours(ui.service.labels.as_ref(), metadata.labels.take());
     metadata.annotations.clone_from(&ui.service.annotations);
     Object::Service(Box::new(Service {
         metadata,

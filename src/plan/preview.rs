@@ -218,9 +218,7 @@ fn schema(old: &ValidCluster, new: &ValidCluster, store: &ValidStore) -> Option<
 
 /// What becomes of the list of workflows when the roles are rolled.
 fn visibility(old: &ValidCluster, new: &ValidCluster) -> Vec<Step> {
-    let lists = |c: &ValidCluster| -> Vec<String> {
-        c.stores().filter(|s| s.kind != StoreKind::Default).map(ValidStore::identity).collect()
-    };
+    let lists = |c: &ValidCluster| -> Vec<String> { c.visibility_stores().map(ValidStore::identity).collect() };
     let (before, after) = (lists(old), lists(new));
     let listed = |database: &String, what| Step::List { database: database.clone(), what };
     let written = after.iter().skip(1).filter(|d| !before.contains(d)).map(|d| listed(d, Listing::Written));

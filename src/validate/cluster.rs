@@ -85,7 +85,12 @@ pub struct ValidCluster {
 impl ValidCluster {
     /// Every store, the default one first.
     pub fn stores(&self) -> impl Iterator<Item = &ValidStore> {
-        [&self.default_store, &self.visibility_store].into_iter().chain(&self.secondary_visibility_store)
+        std::iter::once(&self.default_store).chain(self.visibility_stores())
+    }
+
+    /// The visibility stores, the one that is read first.
+    pub fn visibility_stores(&self) -> impl Iterator<Item = &ValidStore> {
+        std::iter::once(&self.visibility_store).chain(&self.secondary_visibility_store)
     }
 
     /// Both visibility stores, the one that is read first; `None` when there is one.

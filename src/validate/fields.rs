@@ -39,17 +39,15 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let secondary_visibility_store = secondary.and_then(|s| store::read(StoreKind::SecondaryVisibility, s, problems));
     let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), spec.size, metrics.as_ref().map(|m| m.port), problems);
-    problems.require(
-        roles.get(&Role::History).and_then(|r| r.replicas).is_none_or(|r| r <= spec.num_history_shards),
-        "spec.services.history.replicas",
-        "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
-    );
-    let scaled = roles.get(&Role::History).and_then(|r| r.autoscaling.as_ref());
-    problems.require(
-        scaled.is_none_or(|a| a.max <= spec.num_history_shards),
-        "spec.services.history.autoscaling.maxReplicas",
-        "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
-    );
+    let history = roles.get(&Role::History);
+    let most = history.and_then(|r| r.autoscaling.as_ref()).map(|a| a.max);
+    for (field, pods) in [("replicas", history.and_then(|r| r.replicas)), ("autoscaling.maxReplicas", most)] {
+        problems.require(
+            pods.is_none_or(|pods| pods <= spec.num_history_shards),
+            &format!("spec.services.history.{field}"),
+            "must not exceed spec.numHistoryShards, since a pod without a shard never turns ready; give fewer",
+        );
+    }
     let dynamic_config_poll =
         dynamic_config::read(spec.dynamic_config.as_ref(), version.as_ref(), problems, &mut notes);
     let log = log::read(spec.log.as_ref(), problems, &mut notes);

@@ -68,9 +68,7 @@ impl ValidRole {
             overrides: Vec::new(),
         }
     }
-}
 
-impl ValidRole {
     /// The most pods it may have, as far as the manifest says.
     #[must_use]
     pub fn most_pods(&self) -> i32 {

@@ -84,39 +84,45 @@ fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
 /// What no two stores may have in common.
 pub(super) fn check_apart(stores: &[&ValidStore], problems: &mut Problems) {
     for (n, later) in stores.iter().enumerate() {
-        let field = |name: &str| format!("spec.persistence.{}.{name}", later.kind.field());
         for earlier in stores.iter().take(n) {
-            let same = match (&earlier.engine, &later.engine) {
-                (Engine::Elasticsearch(a), Engine::Elasticsearch(b)) => a.index == b.index,
-                _ => earlier.identity() == later.identity(),
-            };
-            match later.kind {
-                _ if !same => {}
-                StoreKind::SecondaryVisibility if later.sql().is_none() => problems.add(
-                    field("elasticsearch.indices.visibility"),
-                    "must differ from the visibility store's index, on another Elasticsearch too, since Temporal keeps search attributes by the index's name; name another index",
-                ),
-                StoreKind::SecondaryVisibility => problems.add(
-                    field("sql.databaseName"),
-                    "must differ from the databases of the default store and of the visibility store; name another database",
-                ),
-                _ => problems.add(
-                    field("sql.databaseName"),
-                    "must differ from the default store's database; the schema version of both would share one row. Name a second database",
-                ),
-            }
-            let whose = if later.kind == StoreKind::SecondaryVisibility {
-                "the other stores' names"
-            } else {
-                "the default store's name"
-            };
-            problems.require(
-                earlier.password_env() != later.password_env(),
-                &field("name"),
-                &format!("must differ from {whose} in more than case, - and _, since environment variables are named after it; choose another name"),
-            );
+            check_places(earlier, later, problems);
+            check_names_of(earlier, later, problems);
         }
     }
+}
+
+fn check_places(earlier: &ValidStore, later: &ValidStore, problems: &mut Problems) {
+    let same = match (&earlier.engine, &later.engine) {
+        (Engine::Elasticsearch(a), Engine::Elasticsearch(b)) => a.index == b.index,
+        _ => earlier.identity() == later.identity(),
+    };
+    let (field, message) = match (later.kind, &later.engine) {
+        (StoreKind::SecondaryVisibility, Engine::Elasticsearch(_)) => (
+            "elasticsearch.indices.visibility",
+            "must differ from the visibility store's index, on another Elasticsearch too, since Temporal keeps search attributes by the index's name; name another index",
+        ),
+        (StoreKind::SecondaryVisibility, Engine::Sql(_)) => (
+            "sql.databaseName",
+            "must differ from the databases of the default store and of the visibility store; name another database",
+        ),
+        _ => (
+            "sql.databaseName",
+            "must differ from the default store's database; the schema version of both would share one row. Name a second database",
+        ),
+    };
+    problems.require(!same, &format!("spec.persistence.{}.{field}", later.kind.field()), message);
+}
+
+fn check_names_of(earlier: &ValidStore, later: &ValidStore, problems: &mut Problems) {
+    let whose = match later.kind {
+        StoreKind::SecondaryVisibility => "the other stores' names",
+        _ => "the default store's name",
+    };
+    problems.require(
+        earlier.password_env() != later.password_env(),
+        &format!("spec.persistence.{}.name", later.kind.field()),
+        &format!("must differ from {whose} in more than case, - and _, since environment variables are named after it; choose another name"),
+    );
 }
 
 /// Servers take two visibility stores of one kind only (server 1.30–1.32, `common/config/persistence.go`).

@@ -1,7 +1,7 @@
 //! The watch of autoscalers. Their status is written every few seconds, with what was just measured; that is in the store,
 //! and wakes nobody.
 
-use super::{Events, Index, Watched, config, thin};
+use super::{Events, Index, Watched, config, indexed, thin};
 use crate::build::hash_of;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
@@ -16,14 +16,9 @@ use std::collections::HashMap;
 pub(super) fn watch(
     api: Api<HorizontalPodAutoscaler>,
 ) -> (Index<Watched<HorizontalPodAutoscaler>>, Events<HorizontalPodAutoscaler>) {
-    let index = Index::default();
-    let kept = index.clone();
+    let (index, events) = indexed(watcher(api, config()).default_backoff(), read);
     let mut known = Known::default();
-    let events = watcher(api, config())
-        .default_backoff()
-        .inspect_ok(move |event| kept.note(event, read))
-        .try_filter(move |event| ready(known.is_news(event)))
-        .touched_objects();
+    let events = events.try_filter(move |event| ready(known.is_news(event))).touched_objects();
     (index, events.boxed())
 }
 

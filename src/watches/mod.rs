@@ -224,11 +224,23 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     T: Clone + Send + 'static,
 {
+    let (index, events) = indexed(watcher(api, config()).default_backoff(), read);
+    (index, events.touched_objects().boxed())
+}
+
+/// The same events, each noted in an index before it goes on.
+fn indexed<K, T, S>(
+    events: S,
+    read: impl Fn(&K) -> Option<(String, T)>,
+) -> (Index<T>, impl Stream<Item = watcher::Result<watcher::Event<K>>>)
+where
+    K: Resource,
+    T: Clone,
+    S: Stream<Item = watcher::Result<watcher::Event<K>>>,
+{
     let index = Index::default();
     let kept = index.clone();
-    let events =
-        watcher(api, config()).default_backoff().inspect_ok(move |event| kept.note(event, &read)).touched_objects();
-    (index, events.boxed())
+    (index, events.inspect_ok(move |event| kept.note(event, &read)))
 }
 
 fn found<K: Resource>(object: &K) -> Option<(String, Found)> {

@@ -1,10 +1,10 @@
 //! The watch of a kind that may not be installed, or only later: the API server is asked for it from time to time, and
 //! it is watched while it is there.
 
-use super::{Events, Found, Index, config, found};
+use super::{Events, Found, Index, config, found, indexed};
 use futures::future::ready;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -59,13 +59,9 @@ where
         + Sync
         + 'static,
 {
-    let index = Index::default();
-    let kept = index.clone();
     let served = Served::default();
-    let events = rounds(client.clone(), api.clone(), served.clone())
-        .inspect_ok(move |event| kept.note(event, found))
-        .touched_objects();
-    (index, events.boxed(), served)
+    let (index, events) = indexed(rounds(client.clone(), api.clone(), served.clone()), found);
+    (index, events.touched_objects().boxed(), served)
 }
 
 fn rounds<K>(client: Client, api: Api<K>, served: Served) -> impl Stream<Item = watcher::Result<Event<K>>> + Send

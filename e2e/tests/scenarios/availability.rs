@@ -120,7 +120,7 @@ async fn upgrade_under_load() {
     const PATH: [&str; 3] = ["1.30.8", "1.31.2", "1.32.0"];
     PATH.iter().for_each(|version| Bed::get().server_images(version));
     let (scene, cluster, mut load) = loaded("upgrade-load", &replicated(manifest(PATH[0]), 2), "upgrade").await;
-    let open = open_workflows(&cluster).await;
+    let open = open_workflows(&cluster, 5).await;
     let deployments = Film::<Deployment>::start(&cluster).await;
     let mut steps = Vec::new();
     // only the last version is written; the operator goes by the one between
@@ -148,7 +148,7 @@ async fn downgrade_under_load() {
     const PATH: [&str; 2] = ["1.32.0", "1.31.2"];
     PATH.iter().for_each(|version| Bed::get().server_images(version));
     let (scene, cluster, mut load) = loaded("downgrade-load", &replicated(manifest(PATH[0]), 2), "downgrade").await;
-    let open = open_workflows(&cluster).await;
+    let open = open_workflows(&cluster, 5).await;
     let deployments = Film::<Deployment>::start(&cluster).await;
     load.phase("to 1.31.2");
     let began = Instant::now();
@@ -170,8 +170,8 @@ async fn downgrade_under_load() {
 }
 
 /// Workflows that are open until they are told to end.
-async fn open_workflows(cluster: &Cluster) -> Vec<String> {
-    let open: Vec<String> = (0..5).map(|n| format!("open-{n}")).collect();
+pub async fn open_workflows(cluster: &Cluster, count: usize) -> Vec<String> {
+    let open: Vec<String> = (0..count).map(|n| format!("open-{n}")).collect();
     let queue = format!("{}-{}", cluster.namespace, cluster.name);
     for id in &open {
         cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();

@@ -7,6 +7,7 @@ use temporal_operator::api::conditions::VISIBILITY_READY;
 use temporal_operator::api::status::VisibilityMove;
 use tokio::time::sleep;
 
+use super::availability::open_workflows;
 use super::bed::full;
 use super::cluster::{Cluster, Scene, VERSION, manifest};
 use super::load::{Loaded, assert_nothing_lost, replicated, steady, turn};
@@ -82,11 +83,7 @@ async fn visibility_moved() {
     let (cluster, _) = scene.create("main", &spec).await;
     let mut load = Loaded::start(&cluster, "visibility moves to another database", turn).await;
     load.phase("one store");
-    let open: Vec<String> = (0..3).map(|n| format!("open-{n}")).collect();
-    let queue = format!("{}-{}", cluster.namespace, cluster.name);
-    for id in &open {
-        cluster.temporal(&["workflow", "start", "--type", "Open", "--task-queue", &queue, "-w", id]).await.unwrap();
-    }
+    let open = open_workflows(&cluster, 3).await;
     sleep(pause()).await;
 
     let began = Instant::now();
