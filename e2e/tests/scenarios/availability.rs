@@ -1,11 +1,12 @@
 //! Planned changes under load: nobody notices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use serde_json::json;
+use temporal_operator::api::annotations;
 use temporal_operator::api::services::Role;
 use tokio::time::sleep;
 
@@ -265,9 +266,16 @@ async fn restart_all_at_once(cluster: &Cluster) {
 pub fn never_two_roles(seen: &[Deployment]) {
     let mut open = BTreeSet::new();
     let mut states = Vec::new();
+    let mut at_rest = BTreeMap::new();
     for deployment in seen {
         let name = deployment.name_any();
-        let changed = if moves(deployment) { open.insert(name) } else { open.remove(&name) };
+        let template = deployment.annotations().get(annotations::TEMPLATE_HASH);
+        let changed = if moves(deployment, at_rest.get(&name) == Some(&template)) {
+            open.insert(name)
+        } else {
+            at_rest.insert(name.clone(), template);
+            open.remove(&name)
+        };
         if changed {
             states.push(open.clone());
         }
@@ -278,9 +286,10 @@ pub fn never_two_roles(seen: &[Deployment]) {
     assert_eq!(rolled.len(), ROLES.len(), "every role was seen to roll: {states:?}");
 }
 
-/// Its pods are not all new. One that is only not ready for a moment, on a machine with much to do, is not in motion.
-fn moves(deployment: &Deployment) -> bool {
+/// Its pods are not all new, or Kubernetes has not seen the template it has now. One that is only not ready for a moment,
+/// on a machine with much to do, or that is let go from a pause with the template it rests on, is not in motion.
+fn moves(deployment: &Deployment, same_template: bool) -> bool {
     let (Some(spec), Some(status)) = (&deployment.spec, &deployment.status) else { return true };
     let new = [status.replicas, status.updated_replicas].iter().all(|n| *n == spec.replicas);
-    !new || status.observed_generation != deployment.metadata.generation
+    !new || (!same_template && status.observed_generation != deployment.metadata.generation)
 }
