@@ -6,7 +6,7 @@
 
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
-use super::{Object, drain, dual, elasticsearch, store_tls};
+use super::{Object, drain, dual, elasticsearch, keepalive, store_tls};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
@@ -229,6 +229,7 @@ fn service(cluster: &ValidCluster, role: Role) -> Value {
     if let Some(port) = settings.http_port {
         rpc["httpPort"] = json!(port);
     }
+    merge(&mut rpc, &keepalive::connections(role));
     json!({"rpc": rpc})
 }
 
@@ -268,6 +269,7 @@ pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
     if cluster.writes_both {
         dual::add(&mut values);
     }
+    keepalive::add_defaults(&mut values);
     // pods that are made for the first time need not wait for each other
     if cluster.established {
         drain::add_defaults(&mut values);

@@ -10,6 +10,7 @@ mod dual;
 mod elasticsearch;
 mod ingress;
 pub mod job;
+mod keepalive;
 mod metadata;
 mod monitor;
 pub mod network;

@@ -10,6 +10,7 @@ mod autoscaler;
 mod before_upgrade;
 mod dual;
 mod elasticsearch;
+mod keepalive;
 
 fn valid(change: impl FnOnce(&mut Value)) -> ValidCluster {
     try_valid(change).unwrap()
@@ -355,6 +356,8 @@ fn no_generated_value_can_be_written_over_but_these() {
         }
     }
     free.sort();
+    // how connections between servers are kept alive is a user's to set
+    free.retain(|path| !path.contains(".rpc.clientConnectionConfig.") && !path.contains(".rpc.keepAliveServerConfig."));
     let meant = [
         "clusterMetadata.enableGlobalNamespace",
         "clusterMetadata.failoverVersionIncrement",
