@@ -34,6 +34,7 @@ mod scenarios {
     mod leader;
     mod losses;
     mod neighbours;
+    mod nodes;
     mod observed;
     mod opensearch;
     mod outage;

@@ -1,7 +1,7 @@
 //! Programs that go on after the command has ended.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -129,9 +129,9 @@ impl Daemon {
     }
 }
 
-/// Kills the containerd shims of the testbed: they outlive their containerd.
-pub fn kill_shims(layout: &Layout) -> usize {
-    let mark = layout.run().display().to_string();
+/// Kills the containerd shims whose containerd has its socket below this path, or there: they outlive it.
+pub fn kill_shims(sockets: &Path) -> usize {
+    let mark = sockets.display().to_string();
     let mut count = 0;
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };

@@ -1,7 +1,7 @@
 //! Takes the cluster down and leaves nothing of it on the host.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -49,10 +49,10 @@ pub fn stop_everything(layout: &Layout) -> Result<()> {
     let containerds: Vec<Daemon> = nodes.iter().map(|n| daemon(n.own("containerd"))).collect();
     containerds.iter().for_each(Daemon::ask_to_end);
     containerds.iter().try_for_each(Daemon::stop)?;
-    while kill_shims(layout) > 0 {
+    while kill_shims(&layout.run()) > 0 {
         sleep(Duration::from_millis(50));
     }
-    unmount(layout)?;
+    unmount(&layout.testbed())?;
     for node in &nodes {
         kill_pods(*node)?;
         cgroup::remove(*node)?;
@@ -89,7 +89,8 @@ pub fn remove_containers(layout: &Layout, node: Node) -> Result<()> {
     }
 }
 
-fn kill_pods(node: Node) -> Result<()> {
+/// Ends every process of a node's pods.
+pub fn kill_pods(node: Node) -> Result<()> {
     let late = Instant::now() + Duration::from_secs(10);
     while cgroup::kill_all(node)? > 0 {
         if Instant::now() > late {
@@ -100,16 +101,15 @@ fn kill_pods(node: Node) -> Result<()> {
     Ok(())
 }
 
-/// Unmounts everything below the testbed's directory.
-fn unmount(layout: &Layout) -> Result<()> {
-    let below = layout.testbed();
+/// Unmounts everything below a directory.
+pub fn unmount(below: &Path) -> Result<()> {
     for _ in 0..5 {
         let text = fs::read_to_string("/proc/self/mounts").context("cannot read /proc/self/mounts")?;
         let mounts = text
             .lines()
             .filter_map(|line| line.split(' ').nth(1))
             .map(|path| PathBuf::from(path.replace("\\040", " ")));
-        let mut ours: Vec<PathBuf> = mounts.filter(|path| path.starts_with(&below)).collect();
+        let mut ours: Vec<PathBuf> = mounts.filter(|path| path.starts_with(below)).collect();
         if ours.is_empty() {
             return Ok(());
         }

@@ -6,12 +6,14 @@ mod daemon;
 mod down;
 mod network;
 mod pki;
+mod spare;
 mod state;
 mod up;
 
 pub use daemon::Daemon;
 pub use down::down;
 pub use network::{answer_for_fake_pods, cut, ignore_fake_pods, join, must_exist};
+pub use spare::{Lent, TAINT};
 pub use state::State;
 pub use up::up;
 

@@ -65,6 +65,12 @@ pub fn remove() -> Result<()> {
     Ok(())
 }
 
+/// Removes a node's part of it.
+pub fn remove_node(node: Node) -> Result<()> {
+    // its port at the bridge goes with the other end
+    remove_namespace(&node.netns())
+}
+
 /// What of it is there, for a report.
 pub fn remains() -> Vec<String> {
     let names = Node::all().into_iter().map(Node::netns).chain([FABRIC.to_owned()]);

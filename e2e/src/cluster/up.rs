@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::daemon::Daemon;
 use super::state::lock;
-use super::{State, cgroup, config, kubectl, network, pki};
+use super::{State, TAINT, cgroup, config, kubectl, network, pki};
 use crate::build::{Target, clear};
 use crate::failure::WithRemedy;
 use crate::host;
@@ -36,7 +36,7 @@ pub fn up(screen: &Screen, layout: &Layout, nodes: Option<u8>) -> Result<Vec<Nod
     screen.step("containerd", |_| containerds(layout, &all))?;
     image::load(screen, layout, &all, &archives)?;
     screen.step("control plane", |_| control_plane(layout))?;
-    screen.step("nodes ready", |_| nodes_ready(layout, &all))?;
+    screen.step("nodes ready", |_| nodes_ready(layout, &all, None))?;
     screen.step("cluster DNS", |_| dns(layout))?;
     Ok(all)
 }
@@ -67,7 +67,8 @@ fn agree(layout: &Layout, nodes: Option<u8>) -> Result<State> {
     Ok(state)
 }
 
-fn containerds(layout: &Layout, nodes: &[Node]) -> Result<()> {
+/// Starts the containerds of nodes.
+pub fn containerds(layout: &Layout, nodes: &[Node]) -> Result<()> {
     let mut new = Vec::new();
     for node in nodes {
         let daemon = Daemon::new(layout, &node.own("containerd"));
@@ -139,7 +140,9 @@ fn api_server_args(layout: &Layout, node: Node) -> Vec<String> {
     ))
 }
 
-fn nodes_ready(layout: &Layout, nodes: &[Node]) -> Result<()> {
+/// Starts nodes and waits until they are ready; new ones get the taint.
+pub fn nodes_ready(layout: &Layout, nodes: &[Node], taint: Option<&str>) -> Result<()> {
+    let taint = taint.map(|key| format!("--register-with-taints={key}=:NoSchedule")).unwrap_or_default();
     let (conf, data) = (layout.conf(), layout.data());
     for node in nodes {
         let (kubelet, proxy) = (node.own("kubelet"), node.own("kube-proxy"));
@@ -148,7 +151,7 @@ fn nodes_ready(layout: &Layout, nodes: &[Node]) -> Result<()> {
             &program(layout, "kubelet"),
             &words(&format!(
                 "--config={conf}/{kubelet}.yaml --kubeconfig={conf}/{kubelet}.kubeconfig --root-dir={data}/{kubelet} \
-             --hostname-override={name} --node-ip={ip} --node-labels=topology.kubernetes.io/zone={zone}",
+             --hostname-override={name} --node-ip={ip} --node-labels=topology.kubernetes.io/zone={zone} {taint}",
                 conf = conf.display(),
                 data = data.display(),
                 name = node.name(),
@@ -158,6 +161,11 @@ fn nodes_ready(layout: &Layout, nodes: &[Node]) -> Result<()> {
         )?;
         let config = format!("--config={}/{proxy}.yaml", conf.display());
         Daemon::new(layout, &proxy).start(*node, &program(layout, "kube-proxy"), &[config])?;
+    }
+    if taint.is_empty() {
+        // one that was lent, and left behind by a command that was interrupted
+        let names = nodes.iter().map(|node| node.name());
+        kubectl(layout).args(["taint", "nodes"]).args(names).arg(format!("{TAINT}-")).succeeds();
     }
     for node in nodes {
         let name = format!("node/{}", node.name());

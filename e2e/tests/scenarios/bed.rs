@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 use e2e::build;
-use e2e::cluster::State;
+use e2e::cluster::{Lent, State};
 use e2e::command::Cmd;
 use e2e::demo::{Install, Kube, install};
 use e2e::failure::{WithRemedy, explain};
@@ -17,6 +17,7 @@ use kube::{Client, Config};
 use tokio::sync::RwLock;
 
 use super::audit::Moment;
+use super::cluster::VERSION;
 
 /// Where the operator runs, and what it is called.
 pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
@@ -69,6 +70,15 @@ impl Bed {
         let images = Image::named(name).unwrap();
         let loaded = tokio::task::block_in_place(|| load(&self.layout, &images));
         loaded.unwrap_or_else(|error| panic!("no image {name}: {}", explain(&error)));
+    }
+
+    /// Nodes beside those of the testbed, with what a server pod needs; none when it has no room for so many.
+    pub fn lend(&self, count: usize) -> Option<Lent> {
+        let lent = tokio::task::block_in_place(|| {
+            let _turn = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
+            Lent::some(&Screen::new(&self.layout), &self.layout, count, VERSION)
+        });
+        lent.unwrap_or_else(|error| panic!("no nodes to lose: {}", explain(&error)))
     }
 
     /// kubectl in a namespace.

@@ -1,0 +1,146 @@
+//! Nodes that are drained, and one that is gone without a word, under load.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use e2e::cluster::{self, Lent, TAINT};
+use e2e::command::Cmd;
+use e2e::layout::{HOST_IP, Node};
+use serde_json::{Value, json};
+use temporal_operator::api::conditions::{self, MEMBERSHIP_HEALTHY};
+use tokio::time::sleep;
+
+use super::bed::{Bed, full, output};
+use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::load::{Loaded, assert_no_errors, assert_nothing_gone, assert_nothing_lost, replicated, steady, turn};
+use super::wait::{PATIENCE, since, until};
+
+/// The load after an event that is counted as its consequence.
+const AFTERMATH: Duration = Duration::from_secs(15);
+
+/// Nodes to lose beside the first one, which has the database and the operator.
+fn lend() -> Option<Lent> {
+    let lent = Bed::get().lend(if full() { 2 } else { 1 });
+    if lent.is_none() {
+        println!("nodes: the testbed's own nodes leave no room for more; nothing is drained or lost");
+    }
+    lent
+}
+
+/// A pod of each role on each node.
+fn spread(lent: &Lent) -> Value {
+    let mut spec = replicated(manifest(VERSION), lent.nodes().len() + 1);
+    for role in ROLES {
+        spec["services"][role]["tolerations"] = json!([{"key": TAINT, "operator": "Exists"}]);
+    }
+    spec
+}
+
+/// A cluster over all nodes, and a load that has been on it for a while.
+async fn loaded(title: &str, what: &str) -> Option<(Lent, Scene, Cluster, Loaded)> {
+    let turn = turn().await;
+    let lent = lend()?;
+    let scene = Scene::open(title).await;
+    let (cluster, _) = scene.create("main", &spread(&lent)).await;
+    for node in lent.nodes() {
+        let roles = roles_on(&cluster, *node).await;
+        assert_eq!(roles, BTreeSet::from(ROLES), "roles with a pod on {}", node.name());
+    }
+    let mut load = Loaded::start(&cluster, what, turn).await;
+    load.phase("steady");
+    sleep(steady()).await;
+    Some((lent, scene, cluster, load))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_drained_under_load() {
+    let Some((lent, scene, cluster, mut load)) = loaded("drained-nodes", "nodes drained").await else { return };
+    let mut took = Vec::new();
+    for node in lent.nodes() {
+        let name = node.name();
+        load.phase(&format!("{name} drained"));
+        let began = Instant::now();
+        let drain = ["drain", &name, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s"];
+        Bed::get().kubectl(&scene.namespace, &drain).unwrap();
+        let empty = since(began);
+        cluster.settled().await;
+        took.push(format!("{name} empty after {empty}, settled after {}", since(began)));
+        assert_eq!(roles_on(&cluster, *node).await, BTreeSet::new(), "roles with a pod on {name}");
+        Bed::get().kubectl(&scene.namespace, &["uncordon", &name]).unwrap();
+        sleep(AFTERMATH).await;
+    }
+    load.phase("after");
+    sleep(steady()).await;
+    let report = load.stop();
+    assert_nothing_lost(&report);
+    scene.close(&took.join("; ")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_lost_under_load() {
+    let Some((lent, scene, cluster, mut load)) = loaded("lost-node", "a node cut off").await else { return };
+    // who is connected to a frontend of the lost node waits for its own time-out
+    let met = frontends_met(&cluster).await;
+    let away = lent.nodes().iter().find(|node| !met.contains(&node.name()));
+    let lost = *away.or(lent.nodes().last()).unwrap();
+    load.phase(&format!("{} cut off", lost.name()));
+    let began = Instant::now();
+    cluster::cut(lost).unwrap();
+    let told = disagreement(&cluster).await;
+    let told = format!("told after {} ({told})", since(began));
+    sleep(Duration::from_secs(if full() { 60 } else { 30 }).saturating_sub(began.elapsed())).await;
+    load.phase("back");
+    let began = Instant::now();
+    cluster::join(lost).unwrap();
+    sleep(AFTERMATH).await;
+    cluster.settled().await;
+    let settled = since(began);
+    load.phase("after");
+    sleep(steady()).await;
+    let report = load.stop();
+    assert_nothing_gone(&report);
+    if away.is_some() {
+        assert_no_errors(&report, &report.figures);
+    }
+    cluster.settled().await;
+    let clients = met.into_iter().collect::<Vec<_>>().join(", ");
+    scene
+        .close(&format!("load on {clients}; {} cut off, {told}; settled {settled} after its return", lost.name()))
+        .await;
+}
+
+/// What the operator says first of a ring that is not as it should be.
+async fn disagreement(cluster: &Cluster) -> String {
+    until("the operator sees the loss", PATIENCE, async || {
+        let status = cluster.get().await?.status.unwrap_or_default();
+        match conditions::get(&status.conditions, MEMBERSHIP_HEALTHY) {
+            Some(c) if c.status != "True" => Ok(c.reason.clone()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+}
+
+/// The roles that have a pod on a node.
+async fn roles_on(cluster: &Cluster, node: Node) -> BTreeSet<&'static str> {
+    let pods = cluster.all_pods().await;
+    let there = |ip: &str| on(ip) == Some(node);
+    pods.into_iter().filter(|(_, all)| all.iter().any(|p| there(&p.ip))).map(|(role, _)| role).collect()
+}
+
+/// The node that has a pod's address.
+fn on(ip: &str) -> Option<Node> {
+    let net = |node: &Node| node.pod_cidr().trim_end_matches("0/24").to_owned();
+    Node::all().into_iter().find(|node| ip.starts_with(&net(node)))
+}
+
+/// The nodes to which the host's connections to the frontend's Service lead, by the first node's table of them.
+async fn frontends_met(cluster: &Cluster) -> BTreeSet<String> {
+    let service = cluster.service_ip("frontend").await;
+    let table = output(Cmd::inside(&Node::control_plane().netns(), "cat").arg("/proc/net/nf_conntrack")).unwrap();
+    let (from, to) = (format!("src={HOST_IP} "), format!("dst={service} "));
+    let ours = table.lines().filter(|l| l.contains("ESTABLISHED") && l.contains(&from) && l.contains(&to));
+    // the second source is that of the answers
+    let ends = ours.filter_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("src=")).nth(1));
+    ends.filter_map(on).map(Node::name).collect()
+}
