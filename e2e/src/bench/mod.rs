@@ -1,6 +1,7 @@
 //! What the operator costs, and how fast it is beside the same objects applied by hand; written to `BENCHMARKS.md`.
 
 mod by_hand;
+mod load;
 mod measure;
 mod page;
 mod scale;
@@ -33,12 +34,14 @@ pub enum Part {
     One,
     /// Many clusters at once, on fake nodes.
     Scale,
+    /// What clients notice while pods are replaced and lost.
+    Load,
 }
 
 /// What is measured.
 #[derive(Debug, Args)]
 pub struct What {
-    /// Only this part; the page keeps what it says of the other.
+    /// Only this part; the page keeps what it says of the others.
     #[arg(long)]
     only: Option<Part>,
     /// How many pairs of runs, the operator's and by hand, in turn.
@@ -47,6 +50,9 @@ pub struct What {
     /// How many clusters at once, each number in turn.
     #[arg(long, value_delimiter = ',', default_value = "50,500")]
     clusters: Vec<usize>,
+    /// How long each undisturbed part under load is, in seconds.
+    #[arg(long, default_value_t = 60)]
+    calm: u64,
 }
 
 /// Measures and writes the page.
@@ -66,15 +72,25 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     let kube = Kube::testbed(layout);
     let operator = archives.iter().find(|a| a.reference == Image::Operator.reference()).context("no operator image")?;
     let image_key = format!("{}-bench", operator.key);
-    if what.only != Some(Part::Scale) {
+    let wanted = |part| what.only.is_none_or(|only| only == part);
+    if wanted(Part::One) || wanted(Part::Load) {
         install(screen, layout, &kube, &Install { image_key: image_key.clone(), image: None })?;
         alone(&kube)?;
+    }
+    if wanted(Part::One) {
         let image_size = std::fs::metadata(&operator.file).context("the operator's image is not there")?.len();
         let page = one(screen, layout, &kube, what.pairs, image_size)?;
-        page::put_one(layout, &page)?;
+        page::put(layout, page::ONE, &page.text())?;
         screen.say(&page.text());
     }
-    if what.only != Some(Part::One) {
+    if wanted(Part::Load) {
+        let python = build::python(screen, layout)?;
+        let bed = Bed { kube: &kube, layout, namespace: "bench-load" };
+        let text = load::measured(screen, &bed, &python, Duration::from_secs(what.calm))?;
+        page::put(layout, load::LOAD, &text)?;
+        screen.say(&text);
+    }
+    if wanted(Part::Scale) {
         let program = build::operator_binary(screen, layout)?;
         let scales = scale::run(screen, layout, &kube, (&program, &image_key), &what.clusters)?;
         screen.say(&scale::text(&scales));

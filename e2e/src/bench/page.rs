@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 
-use super::scale::{self, SCALE, Scale};
+use super::load::LOAD;
+use super::scale::SCALE;
 use super::{Cost, Create};
-use crate::command::put;
+use crate::command;
 use crate::layout::Layout;
 use crate::versions;
 
@@ -47,7 +48,7 @@ impl Page {
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let row = |name: &str, figure: String| format!("| {name} | {figure} |\n");
         let mut text = format!(
-            "# Benchmarks\n\nWritten by `make bench` on {cores} cores: Kubernetes {}, Temporal {}, one node, the sample `demo` \
+            "{ONE}\n\nWritten by `make bench` on {cores} cores: Kubernetes {}, Temporal {}, one node, the sample `demo` \
              with a PostgreSQL that is up. Times are seconds, from `kubectl apply` to the cluster's condition `Ready`; by \
              hand, the same objects are applied by `kubectl` in the right order with `kubectl wait` between, until every \
              Deployment is `Available`. The operator's `Ready` also has Temporal's own proof: rings, shards, a canary call.\n\n",
@@ -85,28 +86,31 @@ impl Page {
     }
 }
 
-/// Writes the part about one cluster; that about many stays.
-pub(super) fn put_one(layout: &Layout, page: &Page) -> Result<()> {
-    let (_, scale) = parts(layout)?;
-    write(layout, &page.text(), &scale)
-}
+/// Heading of the part about one cluster, which is the first.
+pub(super) const ONE: &str = "# Benchmarks";
+/// Headings of the parts, in their order.
+const PARTS: [&str; 3] = [ONE, LOAD, SCALE];
 
-/// Writes the part about many clusters; that about one stays.
-pub(super) fn put_scale(layout: &Layout, scales: &[Scale]) -> Result<()> {
-    let (one, _) = parts(layout)?;
-    write(layout, &one, &scale::text(scales))
-}
-
-fn write(layout: &Layout, one: &str, scale: &str) -> Result<()> {
-    let text = format!("{}\n\n{}\n", one.trim_end(), scale.trim_end());
-    put(&layout.repo.join("BENCHMARKS.md"), text.trim_end().to_owned() + "\n").map(drop)
-}
-
-fn parts(layout: &Layout) -> Result<(String, String)> {
+/// Writes one part; the others stay.
+pub(super) fn put(layout: &Layout, heading: &str, text: &str) -> Result<()> {
     let file = layout.repo.join("BENCHMARKS.md");
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let at = text.find(SCALE).unwrap_or(text.len());
-    Ok((text[..at].to_owned(), text[at..].to_owned()))
+    let page = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let of = |part: &&str| if *part == heading { text.to_owned() } else { part_of(&page, part) };
+    let all: Vec<String> = PARTS.iter().map(of).map(|text| text.trim_end().to_owned()).collect();
+    let all: Vec<String> = all.into_iter().filter(|text| !text.is_empty()).collect();
+    command::put(&file, all.join("\n\n") + "\n").map(drop)
+}
+
+/// From its heading to that of the next part.
+fn part_of(page: &str, heading: &str) -> String {
+    let begins = |text: &str| PARTS.iter().any(|part| text.lines().next() == Some(part));
+    let Some(from) = page.match_indices(heading).map(|(at, _)| at).find(|at| begins(&page[*at..])) else {
+        return String::new();
+    };
+    let rest = &page[from..];
+    let lines = rest.match_indices('\n').map(|(at, _)| at + 1);
+    let end = lines.into_iter().find(|at| begins(&rest[*at..])).unwrap_or(rest.len());
+    rest[..end].to_owned()
 }
 
 #[cfg(test)]
@@ -114,20 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_replaced_and_the_other_stays() {
+    fn a_part_is_replaced_and_the_others_stay() {
         let dir = std::env::temp_dir().join(format!("bench-page-{}", std::process::id()));
         let layout = Layout { repo: dir.clone(), cache: dir.clone() };
-        put(&dir.join("BENCHMARKS.md"), "# One\n").unwrap();
-        let scale = |clusters| Scale { clusters, ..Scale::default() };
-        put_scale(&layout, &[scale(7)]).unwrap();
-        put_scale(&layout, &[scale(8)]).unwrap();
-        let (one, many) = parts(&layout).unwrap();
-        assert_eq!(one.trim_end(), "# One");
-        assert!(many.contains("| clusters | 8 |") && !many.contains("| 7 |"), "{many}");
-        put_one(&layout, &Page::default()).unwrap();
-        let (one, still) = parts(&layout).unwrap();
-        assert!(one.starts_with("# Benchmarks"));
-        assert_eq!(still, many);
+        let page = || std::fs::read_to_string(dir.join("BENCHMARKS.md")).unwrap();
+        command::put(&dir.join("BENCHMARKS.md"), format!("{ONE}\n\none\n\n{SCALE}\n\nmany\n")).unwrap();
+        put(&layout, LOAD, &format!("{LOAD}\n\nload\n")).unwrap();
+        let three = format!("{ONE}\n\none\n\n{LOAD}\n\nload\n\n{SCALE}\n\nmany\n");
+        assert_eq!(page(), three);
+        put(&layout, ONE, &format!("{ONE}\n\nother")).unwrap();
+        put(&layout, SCALE, &format!("{SCALE}\n\nmore\n\n")).unwrap();
+        assert_eq!(page(), three.replace("\none\n", "\nother\n").replace("many", "more"));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -10,6 +10,7 @@ pub use kube::Kube;
 pub use operator::{Install, install};
 pub use remote::{Loading, demo as demo_on};
 pub use summary::env;
+pub use temporal::register_namespace;
 
 use anyhow::Result;
 use clap::ValueEnum;

@@ -28,24 +28,7 @@ pub struct Hello {
 
 /// Registers the namespace if it is missing and runs a workflow by the Python SDK.
 pub fn run_workflow(screen: &Screen, layout: &Layout, python: &Path, address: &str) -> Result<Hello> {
-    let temporal = || Cmd::new(python.with_file_name("temporal"));
-    let target = ["--namespace", TEMPORAL_NAMESPACE, "--address", address];
-    screen
-        .step(&format!("Temporal namespace {TEMPORAL_NAMESPACE}"), |_| {
-            let describe = || temporal().args(["operator", "namespace", "describe"]).args(target).succeeds();
-            let create =
-                || temporal().args(["operator", "namespace", "create", "--retention", "72h"]).args(target).run();
-            let late = Instant::now() + Duration::from_secs(60);
-            while !describe() {
-                match create() {
-                    Err(error) if Instant::now() > late => return Err(error),
-                    Err(_) => sleep(Duration::from_millis(500)),
-                    Ok(()) => break,
-                }
-            }
-            Ok(())
-        })
-        .remedy(format!("`temporal operator cluster health --address {address}` says whether the frontend answers"))?;
+    register_namespace(screen, python, address, TEMPORAL_NAMESPACE)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let id = format!("hello-{now}");
     let text = screen.step("a workflow by the Python SDK", |_| {
@@ -59,6 +42,28 @@ pub fn run_workflow(screen: &Screen, layout: &Layout, python: &Path, address: &s
     let value: Value = serde_json::from_str(last).with_context(|| format!("the workflow printed {text:?}"))?;
     let result = value["result"].as_str().context("the workflow has no result")?.to_owned();
     Ok(Hello { id, result, seconds: value["seconds"].as_f64().unwrap_or_default() })
+}
+
+/// Registers a Temporal namespace, if it is missing.
+pub fn register_namespace(screen: &Screen, python: &Path, address: &str, name: &str) -> Result<()> {
+    let temporal = || Cmd::new(python.with_file_name("temporal"));
+    let target = ["--namespace", name, "--address", address];
+    screen
+        .step(&format!("Temporal namespace {name}"), |_| {
+            let describe = || temporal().args(["operator", "namespace", "describe"]).args(target).succeeds();
+            let create =
+                || temporal().args(["operator", "namespace", "create", "--retention", "72h"]).args(target).run();
+            let late = Instant::now() + Duration::from_secs(60);
+            while !describe() {
+                match create() {
+                    Err(error) if Instant::now() > late => return Err(error),
+                    Err(_) => sleep(Duration::from_millis(500)),
+                    Ok(()) => break,
+                }
+            }
+            Ok(())
+        })
+        .remedy(format!("`temporal operator cluster health --address {address}` says whether the frontend answers"))
 }
 
 /// Waits until the Web UI serves its page.

@@ -101,7 +101,7 @@ pub(super) fn run(
     for count in counts {
         all.push(one(count)?);
         // many take long, and few need not wait for them
-        page::put_scale(layout, &all)?;
+        page::put(layout, SCALE, &text(&all))?;
     }
     Ok(all)
 }

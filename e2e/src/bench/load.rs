@@ -1,0 +1,190 @@
+//! What clients notice: a load on a cluster of three pods a role while these are replaced, killed and lost with their node.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::{Bed, PATIENCE};
+use crate::cluster::{self, Lent, TAINT};
+use crate::demo::register_namespace;
+use crate::image::ctr;
+use crate::layout::Node;
+use crate::load::{Load, Report, Table, Target};
+use crate::step::Screen;
+use crate::versions;
+
+/// Where the part of the page begins.
+pub(super) const LOAD: &str = "## What clients notice";
+
+/// Workflows a second.
+const RATE: f64 = 15.0;
+const NAME: &str = "load";
+/// Pods of each role, one on each node.
+const PODS: usize = 3;
+const ROLES: [&str; 4] = ["frontend", "history", "matching", "worker"];
+/// The load after a kill that is counted as its consequence.
+const AFTERMATH: Duration = Duration::from_secs(15);
+/// What is done in a phase.
+type Work<'a> = Box<dyn Fn() -> Result<()> + 'a>;
+/// How long a node is away.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// What is seen of a phase at best, by its name.
+const LIMITS: [(&str, &str); 5] = [
+    ("all Deployments at once", "the baseline: what a restart without the operator costs"),
+    (
+        "history killed",
+        "the connection breaks at once; the shards wait until the container runs again or the ring drops it (8 s)",
+    ),
+    (
+        "matching killed",
+        "the same for task queues; a task given to a poll that broke comes again after its own time-out",
+    ),
+    (
+        "node cut off",
+        "ring: 3 s to suspect a member, 5 s to drop it; connections: 5 to 15 s; then its shards are taken over",
+    ),
+    ("node back", "its shards and task queues move back"),
+];
+
+/// Runs it all; each undisturbed part takes `calm`.
+pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration) -> Result<Report> {
+    let lent =
+        Lent::some(screen, bed.layout, PODS - 1, versions::TEMPORAL)?.context("a testbed with one node is needed")?;
+    bed.prepare()?;
+    screen.step("a cluster of three pods a role", |_| {
+        bed.kubectl(["apply", "-f", "-"]).input(manifest().to_string()).run()?;
+        bed.settled()
+    })?;
+    let address = format!("{}:7233", bed.kube.service_ip(bed.namespace, &format!("{NAME}-frontend"))?);
+    register_namespace(screen, python, &address, NAME)?;
+    let target = Target { address, namespace: NAME.to_owned(), queue: "bench".to_owned() };
+    let files = bed.layout.log().join("load");
+    let mut load = Load::start(python, &bed.layout.repo, &files, &target, RATE)?;
+    let lost = *lent.nodes().last().context("no node was lent")?;
+    let rest = |time: Duration| -> Work<'_> {
+        Box::new(move || {
+            sleep(time);
+            Ok(())
+        })
+    };
+    let mut phases: Vec<(String, Work<'_>)> = vec![
+        ("steady".to_owned(), rest(calm)),
+        ("one role at a time".to_owned(), Box::new(|| bed.roll())),
+        ("after that".to_owned(), rest(calm)),
+        ("all Deployments at once".to_owned(), Box::new(|| bed.restart_all())),
+        ("after all at once".to_owned(), rest(calm)),
+    ];
+    phases.extend(ROLES.map(|role| (format!("{role} killed"), Box::new(|| bed.kill(role)) as Work<'_>)));
+    phases.push(("node cut off".to_owned(), Box::new(|| cluster::cut(lost).map(|()| sleep(AWAY)))));
+    phases.push(("node back".to_owned(), Box::new(|| cluster::join(lost).and_then(|()| bed.settled()))));
+    phases.push(("at the end".to_owned(), rest(calm)));
+    for (name, work) in phases {
+        load.phase(&name);
+        screen.step(&name, |_| work())?;
+    }
+    let report = screen.step("what became of every workflow", |_| load.stop())?;
+    bed.remove()?;
+    Ok(report)
+}
+
+fn manifest() -> Value {
+    let store = |database: &str| {
+        json!({
+            "sql": {"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"},
+            "passwordSecretRef": {"name": "postgres"},
+        })
+    };
+    let tolerations = json!([{"key": TAINT, "operator": "Exists"}]);
+    let role = json!({"replicas": PODS, "tolerations": tolerations});
+    json!({
+        "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster", "metadata": {"name": NAME},
+        "spec": {
+            "version": versions::TEMPORAL,
+            "numHistoryShards": 64,
+            "persistence": {"defaultStore": store("temporal"), "visibilityStore": store("temporal_visibility")},
+            "services": ROLES.map(|name| (name.to_owned(), role.clone())).into_iter().collect::<serde_json::Map<_, _>>(),
+        },
+    })
+}
+
+impl Bed<'_> {
+    /// Waits until the operator has nothing left to do.
+    fn settled(&self) -> Result<()> {
+        let cluster = format!("temporalcluster/{NAME}");
+        for condition in ["Ready", "Reconciling=False"] {
+            self.kubectl(["wait", &format!("--for=condition={condition}"), &cluster, PATIENCE]).run()?;
+        }
+        Ok(())
+    }
+
+    /// As a user asks for it.
+    fn roll(&self) -> Result<()> {
+        let cluster = format!("temporalcluster/{NAME}");
+        let at = format!("temporal.io/restartedAt={:?}", std::time::SystemTime::now());
+        self.kubectl(["annotate", "--overwrite", &cluster, &at]).run()?;
+        // an annotation is no new generation: what is waited for is the rollout's end, once it has begun
+        self.kubectl(["wait", "--for=jsonpath={.status.rollout.step.role}", &cluster, PATIENCE]).run()?;
+        self.settled()
+    }
+
+    /// As a chart or a user in a hurry does it.
+    fn restart_all(&self) -> Result<()> {
+        let names = ROLES.map(|role| format!("deployment/{NAME}-{role}"));
+        self.kubectl(["rollout", "restart"]).args(&names).run()?;
+        names.iter().try_for_each(|name| self.kubectl(["rollout", "status", name, PATIENCE]).run())?;
+        self.settled()
+    }
+
+    /// Kills the process of a pod and waits until it is back.
+    fn kill(&self, role: &str) -> Result<()> {
+        let selector = format!("app.kubernetes.io/name={NAME},app.kubernetes.io/component={role}");
+        let text = self.kubectl(["get", "pods", "-o", "json", "-l", &selector]).output()?;
+        let pods: Value = serde_json::from_str(&text).context("kubectl's answer on pods is no JSON")?;
+        let pod = &pods["items"][0];
+        let node =
+            pod["spec"]["nodeName"].as_str().and_then(|name| Node::new(name.strip_prefix("node")?.parse().ok()?));
+        let id = pod["status"]["containerStatuses"][0]["containerID"].as_str();
+        let (node, id) = node.zip(id).with_context(|| format!("the {role} pod does not run"))?;
+        let kill = ctr(self.layout, node).args(["tasks", "kill", "--all", "--signal", "SIGKILL"]);
+        kill.arg(id.trim_start_matches("containerd://")).run()?;
+        sleep(AFTERMATH);
+        self.settled()
+    }
+}
+
+/// The part, in Markdown.
+pub(super) fn text(report: &Report, took: Duration) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    let mut text = format!(
+        "{LOAD}\n\n{RATE} workflows a second, each with one activity, begun when they are due, by the Python SDK with its \
+         defaults; latency from the moment a workflow was due. Server {}, {PODS} pods a role, 64 shards, PostgreSQL, \
+         three nodes that share the {cores} cores of the machine with the load itself ({:.0} % of a core). {:.0} min in all; \
+         load average at the end {}.\n\n{}\n",
+        versions::TEMPORAL,
+        report.cpu * 100.0,
+        took.as_secs_f64() / 60.0,
+        load.join(" "),
+        Table(&report.figures)
+    );
+    for (error, count) in &report.errors {
+        text.push_str(&format!("- error, {count} times: {error}\n"));
+    }
+    text.push_str("\n| phase | what limits it |\n|---|---|\n");
+    for (phase, limit) in LIMITS {
+        text.push_str(&format!("| {phase} | {limit} |\n"));
+    }
+    text
+}
+
+/// Measures it, with the time it took.
+pub(super) fn measured(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration) -> Result<String> {
+    let began = Instant::now();
+    let report = run(screen, bed, python, calm)?;
+    Ok(text(&report, began.elapsed()))
+}
