@@ -115,7 +115,8 @@ pub async fn run<T: Temporal + Namespaces + 'static>(
         metrics,
         concurrency: settings.concurrency,
     };
-    let namespaces = Arc::new(namespace::Kept::new(Arc::clone(&temporal), Arc::clone(&shared.seats)));
+    let namespaces =
+        Arc::new(namespace::Kept::new(Arc::clone(&temporal) as Arc<dyn Namespaces>, Arc::clone(&shared.seats)));
     let one = |scope: Option<String>| {
         let (stores, streams) = watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
         let ctx = Ctx {

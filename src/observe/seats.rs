@@ -41,7 +41,10 @@ impl Seats {
             let why = if self.hosts.is_watched(&cluster.namespace) {
                 format!("There is no TemporalCluster {cluster}; make it, or correct spec.clusterRef.")
             } else {
-                format!("The operator does not look at namespace {}, so it sees no TemporalCluster {cluster}.", cluster.namespace)
+                format!(
+                    "The operator does not look at namespace {}, so it sees no TemporalCluster {cluster}.",
+                    cluster.namespace
+                )
             };
             return Ok(Seat::Absent(why));
         };

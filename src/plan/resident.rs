@@ -1,8 +1,8 @@
 //! What the plans of all kinds have in common whose resources live on a cluster.
 
+use super::seat::Seat;
 use crate::api::conditions::{self, READY, RECONCILING, STALLED, Truth};
 use crate::api::resident::{Phase, Told};
-use super::seat::Seat;
 use crate::validate::Invalid;
 use k8s_openapi::jiff::Timestamp;
 use std::time::Duration;
@@ -82,7 +82,8 @@ impl Verdict {
             Phase::Pending | Phase::Deleting => (false, true, false),
             Phase::Failed => (false, false, true),
         };
-        let mut set = |type_, holds: bool, said| conditions::set(&mut all, type_, Truth::from(holds), said, generation, now);
+        let mut set =
+            |type_, holds: bool, said| conditions::set(&mut all, type_, Truth::from(holds), said, generation, now);
         set(READY, ready, said);
         set(RECONCILING, at_work, if at_work { said } else { ("Settled", "Nothing is left to do.") });
         set(STALLED, stalled, if stalled { said } else { ("NotStalled", "The operator can go on by itself.") });
@@ -143,8 +144,7 @@ pub fn hindered<S: Told + Clone>(hurdle: Hurdle, words: &str, deleting: bool, ol
 }
 
 /// Said wherever a deletion waits.
-pub const HOW_TO_LET_GO: &str =
-    "To let the resource go and leave what Temporal has, set spec.allowDeletion to false or annotate it temporal.io/let-go=true.";
+pub const HOW_TO_LET_GO: &str = "To let the resource go and leave what Temporal has, set spec.allowDeletion to false or annotate it temporal.io/let-go=true.";
 
 #[cfg(test)]
 mod tests {
