@@ -183,8 +183,7 @@ fn an_index_takes_longer_to_be_known_and_has_no_limit() {
     let wanted = ValidNamespace { attributes: attributes(&[("A", AttributeType::Text)]), ..valid() };
     let there = Seen { attributes: wanted.attributes.clone(), ..seen(live()) };
     let old = TemporalNamespaceStatus::default();
-    let plan =
-        plan(&wanted, (Some(1), false), &seat(AttributeStore::Index), Some(&there), &old, Timestamp::UNIX_EPOCH);
+    let plan = plan(&wanted, (Some(1), false), &seat(AttributeStore::Index), Some(&there), &old, Timestamp::UNIX_EPOCH);
     let known = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(65);
     assert_eq!(plan.status.usable_from, Some(Time(known)));
     assert!(plan.status.search_attributes_left.is_empty());
@@ -217,7 +216,12 @@ fn what_has_no_column_is_named_and_the_rest_is_added() {
 }
 
 #[rstest]
-#[case::not_allowed(false, AttributeStore::Columns(BTreeMap::new()), false, "allowSearchAttributeDeletion: true removes")]
+#[case::not_allowed(
+    false,
+    AttributeStore::Columns(BTreeMap::new()),
+    false,
+    "allowSearchAttributeDeletion: true removes"
+)]
 #[case::allowed(true, AttributeStore::Columns(BTreeMap::new()), true, "")]
 #[case::of_the_index(true, AttributeStore::Index, true, "")]
 fn attributes_that_were_declared_go_when_that_is_allowed(
