@@ -13,11 +13,11 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("plan", &["api", "validate", "build"]),
     ("error", &[]),
     ("lease", &[]),
-    ("temporal", &["api"]),
+    ("temporal", &["api", "plan"]),
     ("watches", &["api", "build", "plan"]),
     ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "plan", "watches"]),
-    ("report", &["api"]),
+    ("report", &["api", "plan"]),
     ("telemetry", &["error"]),
     (
         "controller",

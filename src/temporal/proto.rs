@@ -13,6 +13,11 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.namespace.v1");
             }
         }
+        pub mod operatorservice {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.operatorservice.v1");
+            }
+        }
         pub mod taskqueue {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.taskqueue.v1");
@@ -40,7 +45,10 @@ pub mod temporal {
     }
 }
 
-pub use temporal::api::{common::v1 as common, taskqueue::v1 as taskqueue, workflowservice::v1 as workflow};
+pub use temporal::api::{
+    common::v1 as common, namespace::v1 as namespace, operatorservice::v1 as operator, taskqueue::v1 as taskqueue,
+    workflowservice::v1 as workflow,
+};
 pub use temporal::server::api::adminservice::v1 as admin;
 #[cfg(test)]
 pub use temporal::server::api::cluster::v1 as cluster;
