@@ -13,7 +13,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, Config, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use table::{base, cases, merge};
+use table::{Case, base, cases, merge};
 
 const NAMESPACE: &str = "default";
 
@@ -34,7 +34,11 @@ async fn client() -> Client {
 }
 
 fn clusters(client: &Client) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk("temporal.io", "v1beta1", "TemporalCluster");
+    objects(client, "TemporalCluster")
+}
+
+fn objects(client: &Client, kind: &str) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("temporal.io", "v1beta1", kind);
     Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind))
 }
 
@@ -44,12 +48,17 @@ fn object(manifest: Value) -> DynamicObject {
 
 #[tokio::test]
 async fn the_api_server_agrees_with_the_table() {
-    let api = clusters(&client().await);
+    let client = client().await;
+    agrees(&objects(&client, "TemporalCluster"), &base(), &cases(), 60).await;
+    agrees(&objects(&client, "TemporalSchedule"), &table::schedules::base(), &table::schedules::cases(), 40).await;
+}
+
+async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: &[Case], least: usize) {
     let dry_run = PostParams { dry_run: true, field_manager: None };
     let mut wrong = Vec::new();
     let mut refusals = 0;
-    for case in cases() {
-        let mut manifest = base();
+    for case in cases {
+        let mut manifest = base.clone();
         merge(&mut manifest, &case.patch);
         match (api.create(&dry_run, &object(manifest)).await, case.refusal) {
             (Ok(_), None) => {}
@@ -59,8 +68,8 @@ async fn the_api_server_agrees_with_the_table() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(refusals >= 60);
-    println!("admission: {refusals} refusals with their words");
+    assert!(refusals >= least);
+    println!("admission of {}: {refusals} refusals with their words", base["kind"]);
 }
 
 /// Every TemporalCluster in a fenced block of the documents is taken as it stands.

@@ -15,6 +15,7 @@ pub mod persistence;
 pub mod redact;
 pub mod resources;
 pub mod rollout;
+pub mod schedule;
 pub mod server_config;
 pub mod services;
 pub mod status;
@@ -23,6 +24,7 @@ pub mod ui;
 pub mod unsupported;
 
 pub use cluster::{TemporalCluster, TemporalClusterSpec};
+pub use schedule::{TemporalSchedule, TemporalScheduleSpec, TemporalScheduleStatus};
 pub use status::TemporalClusterStatus;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -92,5 +94,5 @@ pub mod annotations {
 /// Every CustomResourceDefinition, in the order they are written to `crds/`.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    vec![TemporalCluster::crd()]
+    vec![TemporalCluster::crd(), TemporalSchedule::crd()]
 }

@@ -10,6 +10,7 @@ mod pods;
 pub mod preview;
 pub mod remedies;
 pub mod rollout;
+pub mod schedule;
 pub mod schema;
 mod status;
 mod visibility;

@@ -15,6 +15,7 @@ mod fake;
 mod forward;
 mod grpc;
 mod proto;
+mod schedule;
 mod status;
 #[cfg(test)]
 mod stub;
@@ -28,6 +29,7 @@ pub use dial::Reach;
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
+pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{ClusterRef, PodRef, Target};
 pub use view::{ClusterView, ShardView};
 
@@ -57,6 +59,9 @@ pub trait Temporal: Send + Sync {
 
     /// The same in a namespace of users, which may be listed from another store.
     fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
+
+    /// The part of it about schedules.
+    fn schedules(&self) -> &dyn Schedules;
 
     /// Closes all connections to a cluster that is gone.
     fn forget(&self, cluster: &ClusterRef);

@@ -13,9 +13,19 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.namespace.v1");
             }
         }
+        pub mod schedule {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.schedule.v1");
+            }
+        }
         pub mod taskqueue {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.taskqueue.v1");
+            }
+        }
+        pub mod workflow {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.workflow.v1");
             }
         }
         pub mod workflowservice {
@@ -40,7 +50,10 @@ pub mod temporal {
     }
 }
 
-pub use temporal::api::{common::v1 as common, taskqueue::v1 as taskqueue, workflowservice::v1 as workflow};
+pub use temporal::api::{
+    common::v1 as common, schedule::v1 as schedule, taskqueue::v1 as taskqueue, workflow::v1 as started,
+    workflowservice::v1 as workflow,
+};
 pub use temporal::server::api::adminservice::v1 as admin;
 #[cfg(test)]
 pub use temporal::server::api::cluster::v1 as cluster;

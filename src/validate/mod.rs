@@ -22,6 +22,7 @@ mod pools;
 mod resources;
 mod roles;
 mod rollout;
+mod schedule;
 mod server_config;
 mod size;
 mod store;
@@ -42,6 +43,7 @@ pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
 pub use roles::ValidRole;
 pub use rollout::ValidRollout;
+pub use schedule::{ValidSchedule, read as schedule};
 pub use tls::{ValidMigration, ValidTls};
 
 use crate::api::TemporalCluster;

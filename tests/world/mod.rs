@@ -18,7 +18,9 @@ use temporal_operator::api::{self, TemporalCluster, labels};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
 use temporal_operator::telemetry::Metrics;
-use temporal_operator::temporal::{ClusterRef, ClusterView, ShardView, Target, Temporal, TemporalError};
+use temporal_operator::temporal::{
+    ClusterRef, ClusterView, FakeSchedules, Schedules, ShardView, Target, Temporal, TemporalError,
+};
 use tokio::task::JoinHandle;
 
 /// The operator's user.
@@ -33,6 +35,7 @@ pub struct SimTemporal {
     api: FakeApi,
     /// What the canary meets; then rings and shards have no answer either, for they are asked through the same parts.
     fault: Mutex<Option<TemporalError>>,
+    pub schedules: FakeSchedules,
 }
 
 impl SimTemporal {
@@ -95,6 +98,10 @@ impl Temporal for SimTemporal {
         self.visibility(target)
     }
 
+    fn schedules(&self) -> &dyn Schedules {
+        &self.schedules
+    }
+
     fn forget(&self, _: &ClusterRef) {}
 }
 
@@ -119,7 +126,8 @@ impl World {
             ..Secret::default()
         });
         let sim = ClusterSim::start(&api);
-        let temporal = Arc::new(SimTemporal { api: api.clone(), fault: Mutex::default() });
+        let temporal =
+            Arc::new(SimTemporal { api: api.clone(), fault: Mutex::default(), schedules: FakeSchedules::default() });
         Self { api, sim, temporal }
     }
 
