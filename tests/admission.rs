@@ -1,6 +1,8 @@
 //! What the API server refuses by the rules in the CRD, the loop refuses as well, should a rule be missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+#[path = "admission/schedules.rs"]
+mod schedules;
 #[path = "admission/table.rs"]
 mod table;
 
@@ -38,9 +40,9 @@ fn validate_agrees_with_the_table() {
 
 #[test]
 fn validate_agrees_with_the_table_of_schedules() {
-    let cases = table::schedules::cases();
+    let cases = schedules::cases();
     assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 40);
-    agrees(&table::schedules::base(), &cases, |schedule: &TemporalSchedule| validate::schedule(schedule).map(drop));
+    agrees(&schedules::base(), &cases, |schedule: &TemporalSchedule| validate::schedule(schedule).map(drop));
 }
 
 /// Whether the loop takes and refuses what the table says.

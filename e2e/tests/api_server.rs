@@ -2,6 +2,8 @@
 //! API server takes the CRD at all shows that no rule exceeds CEL's cost limit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+#[path = "../../tests/admission/schedules.rs"]
+mod schedules;
 #[path = "../../tests/admission/table.rs"]
 mod table;
 
@@ -50,7 +52,7 @@ fn object(manifest: Value) -> DynamicObject {
 async fn the_api_server_agrees_with_the_table() {
     let client = client().await;
     agrees(&objects(&client, "TemporalCluster"), &base(), &cases(), 60).await;
-    agrees(&objects(&client, "TemporalSchedule"), &table::schedules::base(), &table::schedules::cases(), 40).await;
+    agrees(&objects(&client, "TemporalSchedule"), &schedules::base(), &schedules::cases(), 40).await;
 }
 
 async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: &[Case], least: usize) {

@@ -206,7 +206,7 @@ mod tests {
     fn fields_are_five_to_seven() {
         let noon = Calendar { hour: [12].into(), ..Calendar::default() };
         assert_eq!(calendar_of("0 12 * * *"), noon);
-        let year = Calendar { year: Some([2027].into()), ..noon.clone() };
+        let year = Calendar { year: Some([2027].into()), ..noon };
         assert_eq!(calendar_of(" 0 12 * * * 2027 # one year"), Calendar { comment: "one year".into(), ..year.clone() });
         assert_eq!(calendar_of("30 0 12 * * * 2027"), Calendar { second: [30].into(), ..year });
         assert_eq!(calendar_of("*/20 * * jan-mar *").minute, [0, 20, 40].into());

@@ -19,7 +19,8 @@ pub fn with_days(text: &str) -> Option<Duration> {
 
 fn read(text: &str, days: bool) -> Option<Duration> {
     let is_number = |c: char| c == '.' || c.is_ascii_digit();
-    let (mut seconds, mut rest) = (0.0, text);
+    // the one that needs no unit
+    let (mut seconds, mut rest) = (0.0, if text == "0" { "0s" } else { text });
     while !rest.is_empty() {
         let (number, after) = rest.split_at(rest.find(|c| !is_number(c))?);
         let (unit, next) = after.split_at(after.find(is_number).unwrap_or(after.len()));
@@ -28,7 +29,9 @@ fn read(text: &str, days: bool) -> Option<Duration> {
             "h" => 3600.0,
             "m" => 60.0,
             "s" => 1.0,
-            "ms" => 0.001,
+            "ms" => 1e-3,
+            "us" | "µs" | "μs" => 1e-6,
+            "ns" => 1e-9,
             _ => return None,
         };
         seconds += number.parse::<f64>().ok()? * factor;
@@ -45,6 +48,8 @@ mod tests {
     #[rstest]
     #[case("1h30m", Some(5_400_000))]
     #[case("0s", Some(0))]
+    #[case("0", Some(0))]
+    #[case("1h30m1000µs", Some(5_400_001))]
     #[case("1.5s", Some(1500))]
     #[case("250ms", Some(250))]
     #[case("", None)]

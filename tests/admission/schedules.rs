@@ -1,6 +1,7 @@
 //! Cases of TemporalSchedule.
+#![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 
-use super::Case;
+use super::table::Case;
 use serde_json::{Value, json};
 
 /// A manifest that is taken.

@@ -13,8 +13,6 @@ use serde_json::{Value, json};
 
 #[path = "dual.rs"]
 mod dual;
-#[path = "schedules.rs"]
-pub mod schedules;
 #[path = "search.rs"]
 mod search;
 #[path = "stores.rs"]

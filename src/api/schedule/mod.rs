@@ -1,4 +1,5 @@
 //! The kind `TemporalSchedule`: a schedule in a Temporal namespace.
+#![allow(clippy::duplicated_attributes, reason = "each column of `kubectl get` has its own")]
 
 mod action;
 mod times;

@@ -28,7 +28,7 @@ const SERVERS_ATTRIBUTES: [&str; 2] = ["BuildIds", "BinaryChecksums"];
 pub(super) fn found(answer: DescribeScheduleResponse) -> Found {
     let schedule = answer.schedule.unwrap_or_default();
     let info = answer.info.unwrap_or_default();
-    let attributes = answer.search_attributes.map(|all| values(all.indexed_fields)).unwrap_or_default();
+    let attributes = answer.search_attributes.map(|all| values(&all.indexed_fields)).unwrap_or_default();
     let is_users = |name: &String| !name.starts_with("Temporal") && !SERVERS_ATTRIBUTES.contains(&name.as_str());
     let state = schedule.state.clone().unwrap_or_default();
     Found {
@@ -45,7 +45,7 @@ pub(super) fn found(answer: DescribeScheduleResponse) -> Found {
             limited: state.limited_actions,
             remaining: state.remaining_actions,
         },
-        memo: answer.memo.map(|memo| inputs(memo.fields)).unwrap_or_default(),
+        memo: answer.memo.map(|memo| inputs(&memo.fields)).unwrap_or_default(),
         token: answer.conflict_token,
         updated: info.update_time.and_then(timestamp),
         has_future: !info.future_action_times.is_empty(),
@@ -98,8 +98,8 @@ fn workflow(Action::StartWorkflow(info): Action) -> Workflow {
             attempts: policy.maximum_attempts,
             fatal: policy.non_retryable_error_types,
         }),
-        memo: info.memo.map(|memo| inputs(memo.fields)).unwrap_or_default(),
-        search_attributes: info.search_attributes.map(|all| values(all.indexed_fields)).unwrap_or_default(),
+        memo: info.memo.map(|memo| inputs(&memo.fields)).unwrap_or_default(),
+        search_attributes: info.search_attributes.map(|all| values(&all.indexed_fields)).unwrap_or_default(),
     }
 }
 
@@ -220,7 +220,7 @@ fn json(value: &Value) -> Payload {
     Payload { metadata, data: value.to_string().into_bytes() }
 }
 
-fn inputs(fields: HashMap<String, Payload>) -> BTreeMap<String, Input> {
+fn inputs(fields: &HashMap<String, Payload>) -> BTreeMap<String, Input> {
     fields.iter().map(|(name, payload)| (name.clone(), input(payload))).collect()
 }
 
@@ -236,7 +236,7 @@ fn input(payload: &Payload) -> Input {
     value.map_or_else(|| Input::Other(String::from_utf8_lossy(encoding).into_owned()), Input::Json)
 }
 
-fn values(fields: HashMap<String, Payload>) -> Map<String, Value> {
+fn values(fields: &HashMap<String, Payload>) -> Map<String, Value> {
     let value = |payload: &Payload| match input(payload) {
         Input::Json(value) => value,
         Input::Other(encoding) => Value::String(encoding),

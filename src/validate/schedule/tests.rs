@@ -1,4 +1,5 @@
 //! What the schema does not see; the rest is in `tests/admission`.
+#![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 
 use super::*;
 use rstest::rstest;
