@@ -1,5 +1,9 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
+mod seats;
+
+pub use seats::Seats;
+
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};
 use crate::plan::rollout::{is_complete, is_late};
@@ -15,6 +19,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -280,9 +285,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A time below `most` that differs from cluster to cluster and stays the same for each.
-pub(crate) fn spread(cluster: &ClusterRef, most: Duration) -> Duration {
-    use std::hash::{DefaultHasher, Hash, Hasher};
+/// A time below `most` that differs from resource to resource and stays the same for each.
+pub(crate) fn spread(cluster: &impl Hash, most: Duration) -> Duration {
     let mut hasher = DefaultHasher::new();
     cluster.hash(&mut hasher);
     let share = hasher.finish() % 1000;

@@ -1,13 +1,18 @@
 //! Step 5: tells the user, by status and by events; only when there is something new to tell.
 
-use crate::api::conditions::{self, READY, STALLED, VISIBILITY_READY};
+use crate::api::conditions::{self, Conditioned, READY, STALLED, VISIBILITY_READY};
 use crate::api::labels::MANAGED_BY_VALUE;
-use crate::api::{TemporalCluster, TemporalClusterStatus};
+use crate::plan::resident::News;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
+use kube::core::object::HasStatus;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::fmt::Debug;
 
 /// Reporting failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,35 +29,47 @@ pub enum ReportError {
 ///
 /// # Errors
 /// When the API server refuses. A failed event is logged and forgotten.
-pub async fn report(
+pub async fn report<K>(
     client: &Client,
     recorder: &Recorder,
-    cluster: &TemporalCluster,
-    old: &TemporalClusterStatus,
-    new: &TemporalClusterStatus,
-) -> Result<bool, ReportError> {
+    object: &K,
+    old: &K::Status,
+    new: &K::Status,
+) -> Result<bool, ReportError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasStatus + Clone + Debug + DeserializeOwned,
+    K::Status: Conditioned + PartialEq + Serialize,
+{
     if old == new {
         return Ok(false);
     }
-    let api: Api<TemporalCluster> = Api::namespaced(client.clone(), &cluster.namespace().unwrap_or_default());
+    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     let body = json!({
-        "apiVersion": TemporalCluster::api_version(&()),
-        "kind": TemporalCluster::kind(&()),
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "status": serde_json::to_value(new)?,
     });
     let params = PatchParams::apply(MANAGED_BY_VALUE).force();
-    api.patch_status(&cluster.name_any(), &params, &Patch::Apply(&body)).await?;
-    if let Some(event) = news(&old.conditions, &new.conditions)
+    api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await?;
+    if let Some(event) = news(old.conditions(), new.conditions())
         // a namespace that is being deleted takes no events
         && event.reason != "NamespaceTerminating"
-        && let Err(error) = recorder.publish(&event, &cluster.object_ref(&())).await
+        && let Err(error) = recorder.publish(&event, &object.object_ref(&())).await
     {
         tracing::warn!(%error, "cannot publish an event");
     }
     Ok(true)
 }
 
-/// The event that the step from the old conditions to the new ones is worth: the cluster turned ready or stopped being
+/// Tells something that is no change of a condition. A failed event is logged and forgotten.
+pub async fn publish<K: Resource<DynamicType = ()>>(recorder: &Recorder, object: &K, news: &News) {
+    let event = event(news.reason, &news.note, news.warns);
+    if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
+        tracing::warn!(%error, "cannot publish an event");
+    }
+}
+
+/// The event that the step from the old conditions to the new ones is worth: the resource turned ready or stopped being
 /// so, or something new stands in its way.
 fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
     let turned = |type_: &str| {
@@ -66,13 +83,17 @@ fn news(old: &[Condition], new: &[Condition]) -> Option<Event> {
         (_, Some(ready)) => (ready, is_trouble(&ready.reason)),
         _ => (turned(VISIBILITY_READY).filter(|c| is_trouble(&c.reason))?, true),
     };
-    Some(Event {
+    Some(event(&condition.reason, &condition.message, warns))
+}
+
+fn event(reason: &str, note: &str, warns: bool) -> Event {
+    Event {
         type_: if warns { EventType::Warning } else { EventType::Normal },
-        reason: condition.reason.clone(),
-        note: Some(conditions::shorten(&condition.message, 1000)),
+        reason: reason.to_owned(),
+        note: Some(conditions::shorten(note, 1000)),
         action: "Reconcile".to_owned(),
         secondary: None,
-    })
+    }
 }
 
 /// Reasons that need somebody's eyes.
@@ -90,6 +111,7 @@ fn is_trouble(reason: &str) -> bool {
         "VisibilityUnavailable",
         "ApplyFailed",
         "OperatorFailed",
+        "TemporalRefused",
     ]
     .contains(&reason)
 }

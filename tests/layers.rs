@@ -14,11 +14,11 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("plan", &["api", "build", "schedule", "validate"]),
     ("error", &[]),
     ("lease", &[]),
-    ("temporal", &["api", "schedule"]),
+    ("temporal", &["api", "plan", "schedule"]),
     ("watches", &["api", "build", "plan"]),
     ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "plan", "watches"]),
-    ("report", &["api"]),
+    ("report", &["api", "plan"]),
     ("telemetry", &["error"]),
     (
         "controller",

@@ -1,6 +1,7 @@
 //! The kind `TemporalCluster`.
 
 use super::admintools::AdminToolsSpec;
+use super::allowed::AllowedNamespaces;
 use super::jobs::{JobSchedulingSpec, containers};
 use super::observability::{DynamicConfigSpec, LogSpec, MetricsSpec};
 use super::persistence::PersistenceSpec;
@@ -46,7 +47,6 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'check-owner', 'setup-schema', 'put-template', 'create-index', 'schema-script-runner']))", "spec.jobInitContainers: create-database, check-owner, setup-schema, put-template, create-index and schema-script-runner are the Job's own containers; choose another name"))]
-#[x_kube(validation = ("!has(self.allowedNamespaces)", "spec.allowedNamespaces: not supported yet; remove it"))]
 pub struct TemporalClusterSpec {
     /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,10 +134,9 @@ pub struct TemporalClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "server_config::schema")]
     pub server_config: Option<Map<String, Value>>,
-    /// Namespaces whose resources may use this cluster. Not supported yet.
+    /// Kubernetes namespaces whose resources (`TemporalNamespace`) may use this cluster. Default: its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub allowed_namespaces: Option<Map<String, Value>>,
+    pub allowed_namespaces: Option<AllowedNamespaces>,
 }
 
 /// Mutual TLS. Not supported yet: passes only with both sides off.

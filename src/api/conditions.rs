@@ -21,6 +21,12 @@ pub const ROLLOUT_PROGRESSING: &str = "RolloutProgressing";
 /// Temporal: the visibility store has its schema and workflows can be listed. Without it they run all the same.
 pub const VISIBILITY_READY: &str = "VisibilityReady";
 
+/// A status with conditions.
+pub trait Conditioned {
+    /// The conditions.
+    fn conditions(&self) -> &[Condition];
+}
+
 /// The three values of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -4,15 +4,19 @@
 //! fields are the same rules, evaluated by the API server at `kubectl apply`.
 
 pub mod admintools;
+pub mod allowed;
 pub mod cluster;
 pub mod conditions;
 pub mod elasticsearch;
 pub mod ingress;
 pub mod jobs;
+pub mod namespace;
 pub mod observability;
 pub mod overrides;
 pub mod persistence;
 pub mod redact;
+pub mod reference;
+pub mod resident;
 pub mod resources;
 pub mod rollout;
 pub mod schedule;
@@ -24,6 +28,7 @@ pub mod ui;
 pub mod unsupported;
 
 pub use cluster::{TemporalCluster, TemporalClusterSpec};
+pub use namespace::{TemporalNamespace, TemporalNamespaceSpec, TemporalNamespaceStatus};
 pub use schedule::{TemporalSchedule, TemporalScheduleSpec, TemporalScheduleStatus};
 pub use status::TemporalClusterStatus;
 
@@ -89,10 +94,13 @@ pub mod annotations {
     pub const RESTARTED_AT: &str = "temporal.io/restartedAt";
     /// On the pods of the default store's schema Jobs: the statement that refuses another Temporal cluster's database.
     pub const OWNER_CHECK: &str = "temporal.io/owner-check";
+    /// On a resource that lives on a cluster, written by users: `true` lets its deletion end at once and leaves what Temporal
+    /// has.
+    pub const LET_GO: &str = "temporal.io/let-go";
 }
 
 /// Every CustomResourceDefinition, in the order they are written to `crds/`.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    vec![TemporalCluster::crd(), TemporalSchedule::crd()]
+    vec![TemporalCluster::crd(), TemporalNamespace::crd(), TemporalSchedule::crd()]
 }

@@ -6,6 +6,7 @@ use kube::core::cel::MergeStrategy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditioned;
 use super::rollout::RolloutStatus;
 
 /// What the operator knows of a cluster. Times change only when a condition turns.
@@ -39,6 +40,12 @@ pub struct TemporalClusterStatus {
     #[x_kube(merge_strategy = MergeStrategy::ListType(ListMerge::Map(vec!["type".into()])))]
     #[schemars(length(max = 32))]
     pub conditions: Vec<Condition>,
+}
+
+impl Conditioned for TemporalClusterStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
 }
 
 /// The phase of a cluster, a word for `kubectl get`.

@@ -41,9 +41,12 @@ pub struct RunArgs {
     /// How the operator reaches Temporal frontends. auto: by Service inside a cluster, by port-forward outside.
     #[arg(long, env = "TEMPORAL_REACH", value_enum, default_value_t = ReachBy::Auto)]
     temporal_reach: ReachBy,
-    /// Clusters reconciled at the same time; with --watch-namespaces, in each of them.
+    /// Resources of a kind reconciled at the same time; with --watch-namespaces, in each of them.
     #[arg(long, env = "CONCURRENCY", value_name = "NUMBER", default_value_t = 8)]
     concurrency: u16,
+    /// Let resources of every namespace use a TemporalCluster that has no allowedNamespaces. Unset: only those of its own.
+    #[arg(long, env = "ALLOW_CROSS_NAMESPACE")]
+    allow_cross_namespace: bool,
     /// How log lines are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = log::Format::Text)]
     log_format: log::Format,
@@ -165,7 +168,12 @@ async fn work(
     let temporal = GrpcTemporal::new(reach(args.temporal_reach, &client));
     let temporal = Arc::new(temporal.with_stopwatch(Arc::new(Canary(metrics.clone()))));
     let namespaces = args.watch_namespaces.names().to_vec();
-    let settings = Settings { namespaces, concurrency: args.concurrency, instance };
+    let settings = Settings {
+        namespaces,
+        concurrency: args.concurrency,
+        instance,
+        allow_cross_namespace: args.allow_cross_namespace,
+    };
     let deadline = async {
         stopped(stop.clone()).await;
         tokio::time::sleep(STOP_GRACE).await;

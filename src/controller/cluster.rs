@@ -1,6 +1,7 @@
 //! The loop of `TemporalCluster`: validate → observe → plan → apply → report.
 
 use super::error::Error;
+use super::guard::guarded;
 use super::settled::Look;
 use super::{Ctx, pauses};
 use crate::api::{TemporalCluster, TemporalClusterStatus, conditions};
@@ -12,26 +13,16 @@ use crate::report::report;
 use crate::temporal::ClusterRef;
 use crate::validate::{self, Invalid, ValidCluster};
 use crate::watches::Live;
-use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// No reconcile takes longer: every call in it has a shorter deadline of its own.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One reconcile, within its deadline and isolated from panics.
 pub(super) async fn reconcile(cluster: Arc<TemporalCluster>, ctx: Arc<Ctx>) -> Result<Action, Error> {
     let started = Instant::now();
-    let work = AssertUnwindSafe(step(&cluster, &ctx).boxed()).catch_unwind();
-    let result = match tokio::time::timeout(DEADLINE, work).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(Error::Panic(panic_text(panic.as_ref()))),
-        Err(_) => Err(Error::Deadline(DEADLINE.as_secs())),
-    };
+    let result = guarded(step(&cluster, &ctx)).await;
     ctx.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
         Ok(_) => ctx.backoff.reset(&key(&cluster)),
@@ -183,9 +174,4 @@ async fn tell(
 
 pub(super) fn key(cluster: &TemporalCluster) -> ClusterRef {
     ClusterRef { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

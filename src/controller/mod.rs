@@ -3,7 +3,10 @@
 mod backoff;
 mod cluster;
 mod error;
+mod guard;
+mod namespace;
 mod pauses;
+mod resident;
 mod settled;
 mod statuses;
 
@@ -12,10 +15,10 @@ pub use error::Error;
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
 use crate::lease::{Leadership, fenced};
-use crate::observe::Observer;
+use crate::observe::{Observer, Seats};
 use crate::telemetry::Metrics;
-use crate::temporal::{ClusterRef, Temporal};
-use crate::watches::{self, Claims, Stores, Streams};
+use crate::temporal::{ClusterRef, Namespaces, Temporal};
+use crate::watches::{self, Claims, Hosts, Stores, Streams};
 use backoff::Backoff;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet;
@@ -26,6 +29,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use pauses::Pauses;
+use resident::Shared;
 use settled::Settled;
 use statuses::Statuses;
 use std::collections::BTreeSet;
@@ -41,8 +45,10 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 pub struct Settings {
     /// The namespaces to look at; all when there is none.
     pub namespaces: Vec<String>,
-    /// Clusters reconciled at the same time, by each loop.
+    /// Resources of a kind reconciled at the same time, by each loop.
     pub concurrency: u16,
+    /// Whether a cluster that does not say who may use it may be used from every namespace.
+    pub allow_cross_namespace: bool,
     /// Name of this process in events.
     pub instance: String,
 }
@@ -55,7 +61,7 @@ struct Ctx {
     applier: Applier,
     recorder: Recorder,
     leadership: Leadership,
-    statuses: Statuses,
+    statuses: Statuses<TemporalCluster>,
     settled: Settled,
     backoff: Backoff<ClusterRef>,
     pauses: Pauses,
@@ -70,7 +76,7 @@ impl Ctx {
         self.observer.forget(&namespace, &gone.name);
         self.metrics.forget(&namespace, &gone.name);
         let cluster = ClusterRef { namespace, name: gone.name.clone() };
-        self.statuses.forget(&cluster);
+        self.statuses.forget(gone);
         self.settled.forget(&cluster);
         self.pauses.forget(&cluster);
         self.backoff.reset(&cluster);
@@ -85,11 +91,11 @@ impl Settings {
     }
 }
 
-/// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has a loop with
-/// watches and stores of its own: one that may not be read holds up no other.
-pub async fn run(
+/// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has loops with
+/// watches and stores of their own: one that may not be read holds up no other.
+pub async fn run<T: Temporal + Namespaces + 'static>(
     client: Client,
-    temporal: Arc<dyn Temporal>,
+    temporal: Arc<T>,
     leadership: Leadership,
     metrics: Metrics,
     settings: Settings,
@@ -98,30 +104,42 @@ pub async fn run(
     // whatever writes, writes through this
     let client = fenced(client, leadership.clone());
     let shutdown = shutdown.shared();
-    let claims = Claims::default();
-    let one = |namespace: Option<String>| {
-        let (stores, streams) = watches::start(&client, namespace.as_deref(), claims.clone());
-        let reporter =
-            Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance.clone()) };
+    let scopes = settings.scopes();
+    let (claims, hosts) = (Claims::default(), Hosts::new(&scopes));
+    let reporter = Reporter { controller: labels::MANAGED_BY_VALUE.into(), instance: Some(settings.instance.clone()) };
+    let shared = Shared {
+        seats: Arc::new(Seats::new(client.clone(), hosts.clone(), settings.allow_cross_namespace)),
+        recorder: Recorder::new(client.clone(), reporter),
+        client,
+        leadership,
+        metrics,
+        concurrency: settings.concurrency,
+    };
+    let namespaces = Arc::new(namespace::Kept::new(Arc::clone(&temporal), Arc::clone(&shared.seats)));
+    let one = |scope: Option<String>| {
+        let (stores, streams) = watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
         let ctx = Ctx {
-            observer: Observer::new(client.clone(), stores.clone(), Arc::clone(&temporal)),
-            applier: Applier::new(client.clone()),
-            recorder: Recorder::new(client.clone(), reporter),
-            client: client.clone(),
+            observer: Observer::new(shared.client.clone(), stores.clone(), Arc::clone(&temporal) as Arc<dyn Temporal>),
+            applier: Applier::new(shared.client.clone()),
+            recorder: shared.recorder.clone(),
+            client: shared.client.clone(),
             statuses: Statuses::default(),
             settled: Settled::default(),
             backoff: Backoff::new(),
             pauses: Pauses::default(),
             stores,
-            leadership: leadership.clone(),
-            metrics: metrics.clone(),
+            leadership: shared.leadership.clone(),
+            metrics: shared.metrics.clone(),
         };
-        run_one(namespace, Arc::new(ctx), streams, settings.concurrency, shutdown.clone())
+        let clusters = run_one(scope.clone(), Arc::new(ctx), streams, shared.concurrency, shutdown.clone());
+        let changes = hosts.listen();
+        let kept = resident::run(Arc::clone(&namespaces), shared.clone(), scope, changes, shutdown.clone());
+        futures::future::join(clusters, kept)
     };
-    futures::future::join_all(settings.scopes().into_iter().map(one)).await;
+    futures::future::join_all(scopes.into_iter().map(one)).await;
 }
 
-/// The loop of a namespace, or of all.
+/// The loop of the clusters of a namespace, or of all.
 async fn run_one(
     namespace: Option<String>,
     ctx: Arc<Ctx>,

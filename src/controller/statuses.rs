@@ -1,43 +1,54 @@
 //! The statuses written a moment ago, until the watch has caught up with them.
 
-use super::cluster::key;
-use crate::api::{TemporalCluster, TemporalClusterStatus};
-use crate::temporal::ClusterRef;
-use kube::ResourceExt;
+use kube::core::object::HasStatus;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The `resourceVersion` the status was written over, and the status.
-#[derive(Default)]
-pub(super) struct Statuses(Mutex<HashMap<ClusterRef, (String, TemporalClusterStatus)>>);
+type Written<K> = HashMap<ObjectRef<K>, (String, <K as HasStatus>::Status)>;
 
-impl Statuses {
+/// By resource.
+pub(super) struct Statuses<K: Resource<DynamicType = ()> + HasStatus>(Mutex<Written<K>>);
+
+impl<K: Resource<DynamicType = ()> + HasStatus> Default for Statuses<K> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K> Statuses<K>
+where
+    K: Resource<DynamicType = ()> + HasStatus,
+    K::Status: Clone + Default,
+{
     /// The newest status known: the one just written as long as the watch still shows the object from before, else the
     /// object's own. Without this, a time that was just set would be set again.
-    pub(super) fn latest(&self, cluster: &TemporalCluster) -> TemporalClusterStatus {
-        let shown = cluster.resource_version().unwrap_or_default();
+    pub(super) fn latest(&self, object: &K) -> K::Status {
+        let shown = object.resource_version().unwrap_or_default();
         let mut all = self.all();
-        let key = key(cluster);
+        let key = ObjectRef::from_obj(object);
         match all.get(&key) {
             Some((over, written)) if *over == shown => return written.clone(),
             Some(_) => drop(all.remove(&key)), // the watch has caught up
             None => {}
         }
-        cluster.status.clone().unwrap_or_default()
+        object.status().cloned().unwrap_or_default()
     }
 
     /// A status was written over this object.
-    pub(super) fn wrote(&self, cluster: &TemporalCluster, status: TemporalClusterStatus) {
-        let over = cluster.resource_version().unwrap_or_default();
-        self.all().insert(key(cluster), (over, status));
+    pub(super) fn wrote(&self, object: &K, status: K::Status) {
+        let over = object.resource_version().unwrap_or_default();
+        self.all().insert(ObjectRef::from_obj(object), (over, status));
     }
 
-    /// A cluster is gone.
-    pub(super) fn forget(&self, cluster: &ClusterRef) {
-        self.all().remove(cluster);
+    /// An object is gone.
+    pub(super) fn forget(&self, gone: &ObjectRef<K>) {
+        self.all().remove(gone);
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<ClusterRef, (String, TemporalClusterStatus)>> {
+    fn all(&self) -> MutexGuard<'_, Written<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,6 +56,7 @@ impl Statuses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{TemporalCluster, TemporalClusterStatus};
     use serde_json::json;
 
     fn cluster(version: &str) -> TemporalCluster {
@@ -66,7 +78,7 @@ mod tests {
         assert_eq!(statuses.latest(&cluster("2")), TemporalClusterStatus::default());
         assert!(statuses.all().is_empty());
         statuses.wrote(&cluster("2"), written);
-        statuses.forget(&key(&cluster("3")));
+        statuses.forget(&ObjectRef::from_obj(&cluster("3")));
         assert!(statuses.all().is_empty());
     }
 }

@@ -25,6 +25,14 @@ struct ClusterLabels {
     name: String,
 }
 
+/// Which resource that lives on a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResidentLabels {
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
 /// Which of the canary's calls to which cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
@@ -62,6 +70,7 @@ pub struct Metrics {
     objects: Family<WriteLabels, Counter>,
     status_writes: Counter,
     ready: Family<ClusterLabels, Gauge>,
+    residents_ready: Family<ResidentLabels, Gauge>,
     leader: Gauge,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     call_failures: Family<CallLabels, Counter>,
@@ -86,6 +95,7 @@ impl Metrics {
         let objects = Family::<WriteLabels, Counter>::default();
         let status_writes = Counter::default();
         let ready = Family::<ClusterLabels, Gauge>::default();
+        let residents_ready = Family::<ResidentLabels, Gauge>::default();
         let leader = Gauge::default();
         let calls = Family::new_with_constructor(call_seconds as fn() -> Histogram);
         let call_failures = Family::<CallLabels, Counter>::default();
@@ -99,6 +109,8 @@ impl Metrics {
         registry.register("objects", "Objects sent, found as wanted, or deleted", objects.clone());
         registry.register("status_writes", "Statuses written", status_writes.clone());
         registry.register("cluster_ready", "1 while a TemporalCluster is ready", ready.clone());
+        let help = "1 while a resource that lives on a TemporalCluster is ready";
+        registry.register("resource_ready", help, residents_ready.clone());
         let help = "Time until Temporal answered one of the operator's read-only calls";
         registry.register_with_unit("canary_duration", help, Unit::Seconds, calls.clone());
         let help = "Read-only calls of the operator that Temporal did not answer as it should";
@@ -113,6 +125,7 @@ impl Metrics {
             objects,
             status_writes,
             ready,
+            residents_ready,
             leader,
             calls,
             call_failures,
@@ -144,6 +157,16 @@ impl Metrics {
     /// Whether a cluster is ready.
     pub fn cluster_ready(&self, namespace: &str, name: &str, ready: bool) {
         self.ready.get_or_create(&cluster(namespace, name)).set(i64::from(ready));
+    }
+
+    /// Whether a resource that lives on a cluster is ready.
+    pub fn resident_ready(&self, kind: &str, namespace: &str, name: &str, ready: bool) {
+        self.residents_ready.get_or_create(&resident(kind, namespace, name)).set(i64::from(ready));
+    }
+
+    /// Such a resource is gone.
+    pub fn resident_gone(&self, kind: &str, namespace: &str, name: &str) {
+        self.residents_ready.remove(&resident(kind, namespace, name));
     }
 
     /// A cluster is gone.
@@ -191,6 +214,10 @@ fn cluster(namespace: &str, name: &str) -> ClusterLabels {
     ClusterLabels { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
+fn resident(kind: &str, namespace: &str, name: &str) -> ResidentLabels {
+    ResidentLabels { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
 fn call_labels(namespace: &str, name: &str, call: &'static str) -> CallLabels {
     CallLabels { namespace: namespace.to_owned(), name: name.to_owned(), call }
 }
@@ -198,6 +225,17 @@ fn call_labels(namespace: &str, name: &str, call: &'static str) -> CallLabels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_resource_that_is_gone_is_not_shown() {
+        let metrics = Metrics::new();
+        metrics.resident_ready("TemporalNamespace", "ns", "kept", true);
+        metrics.resident_ready("TemporalNamespace", "ns", "gone", false);
+        metrics.resident_gone("TemporalNamespace", "ns", "gone");
+        let text = metrics.text().unwrap();
+        let line = r#"temporal_operator_resource_ready{kind="TemporalNamespace",namespace="ns",name="kept"} 1"#;
+        assert!(text.contains(line) && !text.contains("gone"), "{text}");
+    }
 
     #[test]
     fn what_was_measured_of_a_cluster_goes_with_it() {

@@ -23,6 +23,7 @@ mod target;
 mod view;
 mod visibility;
 
+pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
 pub use canary::Stopwatch;
 pub use dial::Reach;
@@ -30,7 +31,7 @@ pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
-pub use target::{ClusterRef, PodRef, Target};
+pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
 
 /// What the operator asks a Temporal cluster.

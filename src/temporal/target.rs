@@ -1,24 +1,8 @@
 //! Which frontend to ask, and its address.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::Role;
-
-/// The resource that a cluster belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterRef {
-    /// Kubernetes namespace.
-    pub namespace: String,
-    /// Name of the `TemporalCluster`.
-    pub name: String,
-}
-
-impl fmt::Display for ClusterRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
+use super::{ClusterRef, Role};
 
 /// One frontend pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,7 +18,6 @@ pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     );
     problems.require(!used(&spec.archival), "spec.archival", DISABLE);
     problems.require(spec.authorization.is_none(), "spec.authorization", REMOVE);
-    problems.require(spec.allowed_namespaces.is_none(), "spec.allowedNamespaces", REMOVE);
     let persistence = &spec.persistence;
     problems.require(
         persistence.advanced_visibility_store.is_none(),

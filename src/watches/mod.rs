@@ -2,15 +2,19 @@
 
 mod autoscalers;
 mod claims;
+mod hosts;
 mod index;
 mod live;
 mod optional;
+mod residents;
 mod thin;
 
 pub use claims::Claims;
+pub use hosts::Hosts;
 pub use index::Index;
 pub use live::{Found, Live, Mark, Watched};
 pub use optional::Served;
+pub use residents::{Place, Resident, Residents};
 
 use crate::api::{TemporalCluster, labels};
 use crate::build::ServiceMonitor;
@@ -119,9 +123,9 @@ where
     namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), ns))
 }
 
-/// Starts the watches of a namespace, or of all. Claims are shared by the watches of several namespaces.
+/// Starts the watches of a namespace, or of all. Claims and hosts are shared by the watches of several namespaces.
 #[must_use]
-pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Stores, Streams) {
+pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Hosts) -> (Stores, Streams) {
     let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, thin::deployment));
     let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, thin::job));
     let (autoscalers, autoscaler_events) = autoscalers::watch(scope(client, namespace));
@@ -134,7 +138,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims) -> (Store
     let (ingresses, ingress_events) = watch(scope(client, namespace), found);
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
-    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), namespace, claims.clone());
+    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), namespace, claims.clone(), hosts);
     let stores = Stores {
         claims,
         deployments,
@@ -174,8 +178,8 @@ fn watch_clusters(
     api: Api<DeserializeGuard<TemporalCluster>>,
     namespace: Option<&str>,
     claims: Claims,
+    hosts: Hosts,
 ) -> (Store<TemporalCluster>, Events<TemporalCluster>, mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>) {
-    let (store, writer) = reflector::store();
     let (tell, neighbours) = mpsc::unbounded();
     let namespace = namespace.map(str::to_owned);
     let note = move |event: &watcher::Event<TemporalCluster>| {
@@ -183,7 +187,21 @@ fn watch_clusters(
             // nobody listens when the process is ending
             let _ = tell.unbounded_send(cluster);
         }
+        hosts.note(namespace.as_deref(), event);
     };
+    let (store, events) = watch_own(api, note);
+    (store, events, neighbours)
+}
+
+/// Watches a kind of ours. `note` hears of every event before it goes on.
+pub fn watch_own<K>(
+    api: Api<DeserializeGuard<K>>,
+    note: impl Fn(&watcher::Event<K>) + Send + 'static,
+) -> (Store<K>, Events<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
         .try_filter_map(|event| ready(Ok(readable(event))))
@@ -191,21 +209,23 @@ fn watch_clusters(
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects();
-    (store, events.boxed(), neighbours)
+    (store, events.boxed())
 }
 
-/// A cluster that cannot be read (the schema it was stored with was laxer) must not end the watch of all others: it is told
+/// A resource that cannot be read (the schema it was stored with was laxer) must not end the watch of all others: it is told
 /// in the log and otherwise as if it had not been there.
-fn readable(event: watcher::Event<DeserializeGuard<TemporalCluster>>) -> Option<watcher::Event<TemporalCluster>> {
+fn readable<K: Resource<DynamicType = ()>>(
+    event: watcher::Event<DeserializeGuard<K>>,
+) -> Option<watcher::Event<K>> {
     use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
-    let read = |guard: DeserializeGuard<TemporalCluster>| {
+    let read = |guard: DeserializeGuard<K>| {
         let told = |bad: &InvalidObject| {
             let name = format!(
                 "{}/{}",
                 bad.metadata.namespace.as_deref().unwrap_or_default(),
                 bad.metadata.name.as_deref().unwrap_or_default()
             );
-            tracing::warn!(error = %bad.error, cluster = name, "a TemporalCluster cannot be read; correct it");
+            tracing::warn!(error = %bad.error, kind = %K::kind(&()), name, "a resource cannot be read; correct it");
         };
         guard.0.inspect_err(told).ok()
     };

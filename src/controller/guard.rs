@@ -1,0 +1,26 @@
+//! What keeps one turn from harming the others.
+
+use super::Error;
+use futures::FutureExt;
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+/// No turn takes longer: every call in it has a shorter deadline of its own.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A turn within its deadline and isolated from panics of its own.
+pub(super) async fn guarded<T>(turn: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+    let work = AssertUnwindSafe(turn.boxed()).catch_unwind();
+    match tokio::time::timeout(DEADLINE, work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Error::Panic(panic_text(panic.as_ref()))),
+        Err(_) => Err(Error::Deadline(DEADLINE.as_secs())),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
