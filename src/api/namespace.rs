@@ -95,15 +95,15 @@ pub struct TemporalNamespaceSpec {
 
 /// Archival of closed workflows. Not supported yet: passes only with both sides off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 #[x_kube(validation = ("!has(self.history) || !has(self.history.enabled) || !self.history.enabled", "spec.archival.history: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.visibility) || !has(self.visibility.enabled) || !self.visibility.enabled", "spec.archival.visibility: not supported yet; remove it or set enabled: false"))]
 pub struct NamespaceArchival {
     /// Of their histories.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<Disabled>,
     /// Of their records in the visibility store.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Disabled>,
 }
 

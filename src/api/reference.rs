@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn an_empty_namespace_is_ones_own() {
-        let reference = |namespace: Option<&str>| Reference { name: "c".to_owned(), namespace: namespace.map(str::to_owned) };
+        let reference =
+            |namespace: Option<&str>| Reference { name: "c".to_owned(), namespace: namespace.map(str::to_owned) };
         assert_eq!(reference(None).namespace_from("own"), "own");
         assert_eq!(reference(Some("")).namespace_from("own"), "own");
         assert_eq!(reference(Some("other")).namespace_from("own"), "other");

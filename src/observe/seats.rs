@@ -41,7 +41,10 @@ impl Seats {
             let why = if self.hosts.is_watched(&cluster.namespace) {
                 format!("There is no TemporalCluster {cluster}; make it, or correct spec.clusterRef.")
             } else {
-                format!("The operator does not look at namespace {}, so it sees no TemporalCluster {cluster}.", cluster.namespace)
+                format!(
+                    "The operator does not look at namespace {}, so it sees no TemporalCluster {cluster}.",
+                    cluster.namespace
+                )
             };
             return Ok(Seat::Absent(why));
         };
@@ -51,6 +54,12 @@ impl Seats {
             )));
         }
         Ok(Seat::on(cluster, host))
+    }
+
+    /// Whether the operator looks at the resources of a namespace.
+    #[must_use]
+    pub fn is_watched(&self, namespace: &str) -> bool {
+        self.hosts.is_watched(namespace)
     }
 
     /// Whether resources of a namespace may use a cluster that is there.

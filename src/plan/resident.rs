@@ -1,10 +1,12 @@
 //! What the plans of all kinds have in common whose resources live on a cluster.
 
+use super::seat::Seat;
+use crate::api::annotations;
 use crate::api::conditions::{self, READY, RECONCILING, STALLED, Truth};
 use crate::api::resident::{Phase, Told};
-use super::seat::Seat;
 use crate::validate::Invalid;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use std::time::Duration;
 
 /// What is to be done for a resource. `A` is a write to Temporal.
@@ -64,13 +66,21 @@ pub struct Verdict {
     pub reason: &'static str,
     /// A sentence.
     pub message: String,
+    /// Whether it can be used while it is pending.
+    serves: bool,
 }
 
 impl Verdict {
     /// A verdict.
     #[must_use]
     pub fn new(phase: Phase, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into() }
+        Self { phase, reason, message: message.into(), serves: false }
+    }
+
+    /// The same of a resource that can be used while it is pending.
+    #[must_use]
+    pub fn serving(self) -> Self {
+        Self { serves: true, ..self }
     }
 
     /// Writes it into a status: `Ready`, `Reconciling` and `Stalled`.
@@ -79,10 +89,11 @@ impl Verdict {
         let said = (self.reason, self.message.as_str());
         let (ready, at_work, stalled) = match self.phase {
             Phase::Ready => (true, false, false),
-            Phase::Pending | Phase::Deleting => (false, true, false),
+            Phase::Pending | Phase::Deleting => (self.serves, true, false),
             Phase::Failed => (false, false, true),
         };
-        let mut set = |type_, holds: bool, said| conditions::set(&mut all, type_, Truth::from(holds), said, generation, now);
+        let mut set =
+            |type_, holds: bool, said| conditions::set(&mut all, type_, Truth::from(holds), said, generation, now);
         set(READY, ready, said);
         set(RECONCILING, at_work, if at_work { said } else { ("Settled", "Nothing is left to do.") });
         set(STALLED, stalled, if stalled { said } else { ("NotStalled", "The operator can go on by itself.") });
@@ -98,6 +109,8 @@ pub fn unseated(seat: &Seat) -> Option<Verdict> {
         Seat::Leaving(why) => Some(Verdict::new(Phase::Pending, "ClusterLeaving", why)),
         Seat::Refused(why) => Some(Verdict::new(Phase::Failed, "ClusterRefused", why)),
         Seat::Waiting(why) => Some(Verdict::new(Phase::Pending, "ClusterNotReady", why)),
+        Seat::NoNamespace(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotFound", why)),
+        Seat::NamespaceWaiting(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotReady", why)),
         Seat::Serving(_) => None,
     }
 }
@@ -142,9 +155,14 @@ pub fn hindered<S: Told + Clone>(hurdle: Hurdle, words: &str, deleting: bool, ol
     status
 }
 
+/// Whether somebody wants the resource to go and what Temporal has to stay.
+#[must_use]
+pub fn is_let_go(object: &impl ResourceExt) -> bool {
+    object.annotations().get(annotations::LET_GO).is_some_and(|value| value == "true")
+}
+
 /// Said wherever a deletion waits.
-pub const HOW_TO_LET_GO: &str =
-    "To let the resource go and leave what Temporal has, set spec.allowDeletion to false or annotate it temporal.io/let-go=true.";
+pub const HOW_TO_LET_GO: &str = "To let the resource go and leave what Temporal has, set spec.allowDeletion to false or annotate it temporal.io/let-go=true.";
 
 #[cfg(test)]
 mod tests {

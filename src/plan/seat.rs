@@ -85,6 +85,10 @@ pub enum Seat {
     Refused(String),
     /// The cluster does not serve yet, or not at the moment.
     Waiting(String),
+    /// The namespace that it names is not there, or is being deleted.
+    NoNamespace(String),
+    /// The namespace that it names is not ready yet.
+    NamespaceWaiting(String),
     /// It serves.
     Serving(Home),
 }
@@ -193,7 +197,8 @@ mod tests {
 
     #[test]
     fn columns_can_be_raised_and_not_lowered() {
-        let raised = json!({"serverConfig": {"visibility": {"persistenceCustomSearchAttributes": {"Int": 5, "Text": 1}}}});
+        let raised =
+            json!({"serverConfig": {"visibility": {"persistenceCustomSearchAttributes": {"Int": 5, "Text": 1}}}});
         let AttributeStore::Columns(columns) = host(&cluster(&raised)).attributes else { panic!("no columns") };
         assert_eq!(columns[&AttributeType::Int], 5);
         assert_eq!(columns[&AttributeType::Text], 3);
@@ -205,9 +210,10 @@ mod tests {
         let cluster_ref = ClusterRef { namespace: "home".to_owned(), name: "c".to_owned() };
         let mut resource = cluster(&json!({}));
         assert!(matches!(Seat::on(&cluster_ref, host(&resource)), Seat::Waiting(_)));
-        resource.status = serde_json::from_value(json!({"conditions": [{"type": "Ready", "status": "True", "reason": "R",
+        resource.status =
+            serde_json::from_value(json!({"conditions": [{"type": "Ready", "status": "True", "reason": "R",
             "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}))
-        .unwrap();
+            .unwrap();
         assert!(Seat::on(&cluster_ref, host(&resource)).home().is_some());
         resource.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         assert!(matches!(Seat::on(&cluster_ref, host(&resource)), Seat::Leaving(_)));

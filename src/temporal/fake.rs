@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::{ClusterRef, ClusterView, FakeSchedules, Schedules, ShardView, Target, Temporal, TemporalError};
+use super::{ClusterRef, ClusterView, ShardView, Target, Temporal, TemporalError};
 
 /// A question that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,6 @@ pub enum Call {
 /// Answers what it was told to, and remembers what it was asked. A target it was told nothing about is unreachable.
 #[derive(Default)]
 pub struct FakeTemporal {
-    /// Its schedules.
-    pub schedules: FakeSchedules,
     state: Mutex<State>,
 }
 
@@ -116,10 +114,6 @@ impl Temporal for FakeTemporal {
         let mut state = self.lock();
         state.calls.push(Call::UsersVisibility(target.clone()));
         answer("ListWorkflowExecutions (visibility)", state.visibilities.get(target))
-    }
-
-    fn schedules(&self) -> &dyn Schedules {
-        &self.schedules
     }
 
     fn forget(&self, cluster: &ClusterRef) {

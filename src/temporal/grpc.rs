@@ -18,7 +18,7 @@ use super::error::bounded;
 use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
 use super::status::error_of;
-use super::{ClusterRef, ClusterView, Reach, Role, Schedules, ShardView, Target, Temporal, TemporalError};
+use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;
 
 /// How long a call may take, connecting included.
@@ -184,10 +184,6 @@ impl Temporal for GrpcTemporal {
 
     fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
         self.list_one_of_users(target).boxed()
-    }
-
-    fn schedules(&self) -> &dyn Schedules {
-        self
     }
 
     fn forget(&self, cluster: &ClusterRef) {

@@ -61,9 +61,6 @@ pub trait Temporal: Send + Sync {
     /// The same in a namespace of users, which may be listed from another store.
     fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>>;
 
-    /// The part of it about schedules.
-    fn schedules(&self) -> &dyn Schedules;
-
     /// Closes all connections to a cluster that is gone.
     fn forget(&self, cluster: &ClusterRef);
 }

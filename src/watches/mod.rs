@@ -138,7 +138,8 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Ho
     let (ingresses, ingress_events) = watch(scope(client, namespace), found);
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
-    let (all_clusters, clusters, neighbours) = watch_clusters(scope(client, namespace), namespace, claims.clone(), hosts);
+    let (all_clusters, clusters, neighbours) =
+        watch_clusters(scope(client, namespace), namespace, claims.clone(), hosts);
     let stores = Stores {
         claims,
         deployments,
@@ -214,9 +215,7 @@ where
 
 /// A resource that cannot be read (the schema it was stored with was laxer) must not end the watch of all others: it is told
 /// in the log and otherwise as if it had not been there.
-fn readable<K: Resource<DynamicType = ()>>(
-    event: watcher::Event<DeserializeGuard<K>>,
-) -> Option<watcher::Event<K>> {
+fn readable<K: Resource<DynamicType = ()>>(event: watcher::Event<DeserializeGuard<K>>) -> Option<watcher::Event<K>> {
     use watcher::Event::{Apply, Delete, Init, InitApply, InitDone};
     let read = |guard: DeserializeGuard<K>| {
         let told = |bad: &InvalidObject| {

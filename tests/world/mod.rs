@@ -17,9 +17,11 @@ use temporal_operator::api::status::Phase;
 use temporal_operator::api::{self, TemporalCluster, labels};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
+use temporal_operator::schedule::{Change, Found};
 use temporal_operator::telemetry::Metrics;
 use temporal_operator::temporal::{
-    ClusterRef, ClusterView, FakeSchedules, Schedules, ShardView, Target, Temporal, TemporalError,
+    ClusterRef, ClusterView, FakeSchedules, NewSchedule, ScheduleRef, Schedules, ShardView, Target, Temporal,
+    TemporalError,
 };
 use tokio::task::JoinHandle;
 
@@ -98,11 +100,43 @@ impl Temporal for SimTemporal {
         self.visibility(target)
     }
 
-    fn schedules(&self) -> &dyn Schedules {
-        &self.schedules
+    fn forget(&self, _: &ClusterRef) {}
+}
+
+impl Schedules for SimTemporal {
+    fn describe_schedule<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a ScheduleRef,
+    ) -> BoxFuture<'a, Result<Option<Found>, TemporalError>> {
+        self.schedules.describe_schedule(target, which)
     }
 
-    fn forget(&self, _: &ClusterRef) {}
+    fn create_schedule<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a ScheduleRef,
+        new: &'a NewSchedule,
+    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.schedules.create_schedule(target, which, new)
+    }
+
+    fn update_schedule<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a ScheduleRef,
+        change: &'a Change,
+    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.schedules.update_schedule(target, which, change)
+    }
+
+    fn delete_schedule<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a ScheduleRef,
+    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+        self.schedules.delete_schedule(target, which)
+    }
 }
 
 /// An API server with the simulated controllers of Kubernetes.
@@ -139,7 +173,8 @@ impl World {
     /// A new operator process that looks only at these namespaces.
     pub fn operator_of(&self, namespaces: &[&str]) -> Operator {
         let namespaces = namespaces.iter().map(|n| (*n).to_owned()).collect();
-        let settings = Settings { namespaces, concurrency: 4, instance: "test".to_owned() };
+        let settings =
+            Settings { namespaces, concurrency: 4, instance: "test".to_owned(), allow_cross_namespace: false };
         let temporal = self.temporal.clone();
         let client = self.api.client(OPERATOR);
         let run =

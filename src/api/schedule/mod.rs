@@ -9,8 +9,11 @@ pub use action::{ActionSpec, RetryPolicySpec, WorkflowSpec};
 pub use times::{CalendarSpec, IntervalSpec, RangeSpec, TimesSpec};
 pub use words::DURATION;
 
+use super::conditions::Conditioned;
+use super::reference::Reference;
+use super::resident::{Phase, Told};
 use super::unsupported::any_object;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::core::cel::MergeStrategy;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -31,6 +34,7 @@ use serde_json::{Map, Value};
     derive = "PartialEq",
     status = "TemporalScheduleStatus",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Namespace", type_ = "string", json_path = ".spec.namespaceRef.name"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -39,7 +43,7 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("self.namespaceRef == oldSelf.namespaceRef", "spec.namespaceRef: cannot change, since the schedule would stay behind in the old namespace; make another TemporalSchedule"))]
 pub struct TemporalScheduleSpec {
     /// The `TemporalNamespace` whose Temporal namespace the schedule is in. Immutable.
-    pub namespace_ref: NamespaceReference,
+    pub namespace_ref: Reference,
     /// What is started, when, and what may get in its way.
     pub schedule: ScheduleSpec,
     /// Notes on the schedule itself, which `temporal schedule describe` shows: any JSON by name. Given when the schedule is
@@ -55,19 +59,6 @@ pub struct TemporalScheduleSpec {
     /// Whether the schedule is deleted from Temporal with this resource. Default false: it goes on.
     #[serde(default)]
     pub allow_deletion: bool,
-}
-
-/// A `TemporalNamespace`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NamespaceReference {
-    /// Its name.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// Its Kubernetes namespace. Default: that of this resource.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub namespace: Option<String>,
 }
 
 /// What is started, when, and what may get in its way.
@@ -156,6 +147,9 @@ pub struct TemporalScheduleStatus {
     /// The `metadata.generation` this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// One word: `Pending`, `Ready`, `Failed` or `Deleting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
     /// One sentence: what is happening, why, and what would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -175,17 +169,42 @@ pub struct TemporalScheduleStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl Conditioned for TemporalScheduleStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+}
+
+impl Told for TemporalScheduleStatus {
+    fn observed_generation(&self) -> Option<i64> {
+        self.observed_generation
+    }
+
+    fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    fn tell(&mut self, generation: Option<i64>, phase: Phase, message: String, conditions: Vec<Condition>) {
+        self.observed_generation = generation;
+        self.phase = Some(phase);
+        self.message = Some(message);
+        self.conditions = conditions;
+    }
+}
+
 /// A change that was sent to Temporal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SentUpdate {
     /// Hash of what was declared.
     pub declared: String,
     /// Temporal's mark of the schedule as it was then, which every change of it moves.
     pub token: String,
     /// When Temporal had last carried out a change like this one then.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<String>,
+    /// When it was sent.
+    pub at: Time,
     /// How often it was carried out and is not what Temporal gives back.
     pub times: i32,
 }

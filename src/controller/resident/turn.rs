@@ -3,8 +3,8 @@
 use super::{Ctx, Kind, finalizer, target};
 use crate::api::conditions::{self, Conditioned};
 use crate::api::resident::Told;
-use crate::controller::guard::guarded;
 use crate::controller::Error;
+use crate::controller::guard::guarded;
 use crate::error::Class;
 use crate::observe::spread;
 use crate::plan::resident::{self, Finalizer, Hurdle, ResidentPlan, Wake};
@@ -25,16 +25,16 @@ const TOLD_AFTER: u32 = 2;
 /// One turn, within its deadline and isolated from panics.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>) -> Result<Action, Error> {
     let started = Instant::now();
-    let result = guarded(step(&object, &ctx)).await;
+    let result = guarded(step::<K>(&object, &ctx)).await;
     ctx.shared.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
         Ok(_) => ctx.backoff.reset(&ObjectRef::from_obj(&*object)),
         Err(Error::Report(_)) => {}
-        Err(error) if is_told(error, &object, &ctx) => {
+        Err(error) if is_told::<K>(error, &object, &ctx) => {
             let old = ctx.statuses.latest(&*object);
             let deleting = object.meta().deletion_timestamp.is_some();
             let status = resident::hindered(hurdle(error), &error.sentence(), deleting, &old, Timestamp::now());
-            if let Err(error) = tell(&object, &ctx, &old, status).await {
+            if let Err(error) = tell::<K>(&object, &ctx, &old, status).await {
                 tracing::warn!(%error, "cannot tell it in the status");
             }
         }

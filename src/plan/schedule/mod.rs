@@ -1,89 +1,152 @@
-//! What is to be done with a schedule: made, changed, or nothing.
+//! What is to be done with a schedule: made, changed, deleted, or nothing.
 //!
 //! What the manifest declares is compared with what Temporal gives back. The state (paused or not, actions left) is the
 //! users' and Temporal's own: it is touched only when the manifest's value of it changes, which `status.declaredState`
 //! remembers.
 //!
 //! A server that keeps schedules as workflows answers before it has carried a change out, and drops it unheard when the
-//! schedule has changed in between. So a change counts as carried out when Temporal shows that it has carried one out
-//! (`status.sent`), and one that is carried out and still not what Temporal gives back is not sent for ever.
+//! schedule has changed in between. So a change is told in the status before it is sent, and counts as carried out when
+//! Temporal shows that it has carried one out since (`status.sent`). One that is carried out and still not what Temporal
+//! gives back is not sent for ever.
 
-mod verdict;
+mod ending;
+mod said;
 
-pub use verdict::{Verdict, report};
-
+use super::resident::{Finalizer, News, ResidentPlan, Wake, unseated};
+use super::seat::Seat;
 use crate::api::conditions;
-use crate::api::schedule::{SentUpdate, StateSpec, TemporalScheduleStatus};
+use crate::api::schedule::{SentUpdate, StateSpec, TemporalSchedule, TemporalScheduleStatus};
 use crate::build::hash_of;
 use crate::schedule::{Change, Found, State, differences};
 use crate::validate::ValidSchedule;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use said::Said;
+use std::fmt;
 use std::time::Duration;
 
 /// How soon it is looked whether Temporal has done what it was told.
 const SOON: Duration = Duration::from_secs(2);
+/// How soon it is looked whether the namespace is ready, which costs nothing.
+const WAITING: Duration = Duration::from_secs(5);
 /// How often a schedule is looked at that is as it should be.
-const CALM: Duration = Duration::from_secs(30);
+pub const CALM: Duration = Duration::from_secs(30);
+/// A change that Temporal has not carried out after this time is sent again: whether it was ever sent is not known.
+const ONCE_MORE: SignedDuration = SignedDuration::from_secs(10);
 /// How often a change is carried out in vain before it is left.
 const MOST_TIMES: i32 = 3;
 
 /// What one look at a schedule leads to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SchedulePlan {
-    /// What Temporal is to be told.
-    pub step: Option<Step>,
-    /// The status to report when it has been told.
-    pub status: TemporalScheduleStatus,
-    /// Fields that somebody has changed in Temporal and that are put right.
-    pub drift: Vec<&'static str>,
-    /// When to look again.
-    pub wake: Duration,
-}
+pub type SchedulePlan = ResidentPlan<Act, TemporalScheduleStatus>;
 
 /// What Temporal is told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+#[derive(Clone, PartialEq)]
+pub enum Act {
     /// To make the schedule.
     Create,
     /// To change it into this.
     Update(Box<Change>),
+    /// To delete it.
+    Delete,
 }
 
-/// Plans the next step.
+/// Inputs and memos of users have no place in a log.
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "CreateSchedule",
+            Self::Update(_) => "UpdateSchedule",
+            Self::Delete => "DeleteSchedule",
+        })
+    }
+}
+
+/// What is seen of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Another resource, made earlier, that has the schedule.
+    pub taken_by: Option<String>,
+    /// What Temporal has.
+    pub temporal: InTemporal,
+}
+
+/// A schedule in Temporal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InTemporal {
+    /// There is no such namespace.
+    NoNamespace,
+    /// There is none of that id.
+    Absent,
+    /// It is there.
+    Found(Box<Found>),
+}
+
+/// Plans the next step. `seen` is there when the seat has a home.
 #[must_use]
 pub fn plan(
+    object: &TemporalSchedule,
     valid: &ValidSchedule,
-    generation: Option<i64>,
+    seat: &Seat,
+    seen: Option<&Seen>,
     old: &TemporalScheduleStatus,
-    found: Option<&Found>,
     now: Timestamp,
 ) -> SchedulePlan {
-    let mark = mark(valid);
-    let mut status = TemporalScheduleStatus { observed_generation: generation, ..old.clone() };
-    let (step, verdict, drift) = match found {
-        None if old.finished.as_ref() == Some(&mark) => (None, Verdict::Finished, Vec::new()),
-        None => {
-            status.declared_state = Some(valid.declared_state.clone());
-            (status.sent, status.finished) = (None, None);
-            (Some(Step::Create), Verdict::Creating, Vec::new())
-        }
-        Some(found) => existing(valid, &mark, &mut status, found),
+    let generation = object.metadata.generation;
+    if valid.deleting {
+        return ending::plan(object, valid, seat, seen, old, now);
+    }
+    let mut status = old.clone();
+    let was_ready = conditions::is_true(&old.conditions, conditions::READY);
+    let Some(seen) = seen else {
+        let verdict = unseated(seat).unwrap_or_else(|| Said::NoNamespace.into());
+        verdict.into_status(&mut status, generation, now);
+        return idle(valid, status, WAITING);
     };
-    let drift = if old.observed_generation == generation && old.sent.is_none() { drift } else { Vec::new() };
-    let wake = if verdict.is_settled() { CALM } else { SOON };
-    report(&mut status, &verdict, conditions::is_true(&old.conditions, conditions::READY), now);
-    SchedulePlan { step, status, drift, wake }
+    let mark = hash_of(&valid.declared);
+    let (act, said) = match (&seen.taken_by, &seen.temporal) {
+        (Some(other), _) => (None, Said::Taken(other.clone())),
+        (None, InTemporal::NoNamespace) => (None, Said::NoNamespace),
+        (None, InTemporal::Absent) if old.finished.as_ref() == Some(&mark) => (None, Said::Finished),
+        (None, InTemporal::Absent) => {
+            (status.declared_state, status.sent, status.finished) = (None, None, None);
+            (Some(Act::Create), Said::Creating)
+        }
+        (None, InTemporal::Found(found)) => existing(valid, &mark, &mut status, found, now),
+    };
+    let drifted = old.observed_generation == generation && old.sent.is_none() && was_ready;
+    let news = drift(&said).filter(|_| drifted && act.is_some());
+    let wake = if said.is_settled() { CALM } else { SOON };
+    said.into_status(&mut status, was_ready, generation, now);
+    ResidentPlan {
+        tell_first: matches!(act, Some(Act::Update(_))),
+        acts: act.into_iter().collect(),
+        news: news.into_iter().collect(),
+        ..idle(valid, status, wake)
+    }
 }
 
-/// The step for a schedule that is there, and the fields that differ.
+fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Duration) -> SchedulePlan {
+    ResidentPlan {
+        acts: Vec::new(),
+        tell_first: false,
+        finalizer: if valid.allow_deletion { Finalizer::Hold } else { Finalizer::LetGo },
+        status,
+        news: Vec::new(),
+        wake: Wake::After(wake),
+    }
+}
+
+/// The step for a schedule that is there.
 fn existing(
     valid: &ValidSchedule,
     mark: &str,
     status: &mut TemporalScheduleStatus,
     found: &Found,
-) -> (Option<Step>, Verdict, Vec<&'static str>) {
+    now: Timestamp,
+) -> (Option<Act>, Said) {
+    let updated = found.updated.map(|at| at.to_string());
     let sent = status.sent.clone().filter(|sent| sent.declared == mark);
-    let carried_out = sent.as_ref().is_some_and(|sent| sent.updated != time(found));
+    let carried_out = sent.as_ref().is_some_and(|sent| sent.updated != updated);
     if carried_out || status.declared_state.is_none() {
         status.declared_state = Some(valid.declared_state.clone());
     }
@@ -94,30 +157,32 @@ fn existing(
         status.sent = None;
         let finished = !valid.definition.times.is_empty() && !found.has_future && !found.state.paused;
         status.finished = finished.then(|| mark.to_owned());
-        return (None, settled(valid, found, finished), fields);
+        return (None, settled(valid, found, finished));
     }
     let token = hex(&found.token);
-    if sent.as_ref().is_some_and(|sent| sent.token == token) {
-        return (None, Verdict::Sent, fields);
+    let on_its_way = |sent: &SentUpdate| sent.token == token && now.duration_since(sent.at.0) < ONCE_MORE;
+    if sent.as_ref().is_some_and(on_its_way) {
+        return (None, Said::Sent);
     }
     let times = sent.map_or(0, |sent| sent.times + i32::from(carried_out));
     if times >= MOST_TIMES {
-        return (None, Verdict::NotKept(fields.clone()), fields);
+        return (None, Said::NotKept(fields));
     }
-    status.sent = Some(SentUpdate { declared: mark.to_owned(), token, updated: time(found), times });
+    let at = Time(conditions::whole_seconds(now));
+    status.sent = Some(SentUpdate { declared: mark.to_owned(), token, updated, at, times });
     status.finished = None;
     let state = state.unwrap_or_else(|| found.state.clone());
     let change = Change { definition: valid.definition.clone(), state, from: found.clone() };
-    (Some(Step::Update(Box::new(change))), Verdict::Updating(fields.clone()), fields)
+    (Some(Act::Update(Box::new(change))), Said::Updating(fields))
 }
 
-fn settled(valid: &ValidSchedule, found: &Found, finished: bool) -> Verdict {
-    let memo =
-        valid.memo.as_ref().is_some_and(|memo| memo.iter().any(|(name, value)| found.memo.get(name) != Some(value)));
+fn settled(valid: &ValidSchedule, found: &Found, finished: bool) -> Said {
+    let differs = |(name, value)| found.memo.get(name) != Some(value);
+    let other_memo = valid.memo.as_ref().is_some_and(|memo| memo.iter().any(differs));
     match (finished, found.state.paused) {
-        (true, _) => Verdict::Finished,
-        (false, true) => Verdict::Paused { note: found.state.notes.clone(), other_memo: memo },
-        (false, false) => Verdict::Acts { other_memo: memo },
+        (true, _) => Said::Finished,
+        (false, true) => Said::Paused { note: found.state.notes.clone(), other_memo },
+        (false, false) => Said::Acts { other_memo },
     }
 }
 
@@ -139,14 +204,11 @@ fn changed_state(given: Option<&StateSpec>, valid: &ValidSchedule, found: &State
     (state != *found).then_some(state)
 }
 
-/// A hash of all that is declared, the same for every version of the operator: a finished schedule is known by it.
-fn mark(valid: &ValidSchedule) -> String {
-    hash_of(&valid.declared)
-}
-
-/// Whole, since two changes may come in one second.
-fn time(found: &Found) -> Option<String> {
-    found.updated.map(|at| at.to_string())
+/// Somebody has changed the schedule, and it is changed back.
+fn drift(said: &Said) -> Option<News> {
+    let Said::Updating(fields) = said else { return None };
+    let note = format!("Changed in Temporal and put right: {}.", fields.join(", "));
+    (!fields.is_empty()).then_some(News { reason: "DriftPutRight", note, warns: false })
 }
 
 fn hex(bytes: &[u8]) -> String {

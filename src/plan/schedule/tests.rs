@@ -1,9 +1,12 @@
 #![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 
 use super::*;
-use crate::api::schedule::TemporalSchedule;
+use crate::api::TemporalCluster;
+use crate::api::reference::ClusterRef;
+use crate::plan::seat::{self, Host};
 use crate::schedule::Input;
 use crate::validate;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -11,11 +14,12 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn valid_with(state: Value) -> ValidSchedule {
-    let manifest: TemporalSchedule = serde_json::from_value(json!({
-        "metadata": {"name": "nightly", "namespace": "team"},
+fn manifest(state: Value) -> TemporalSchedule {
+    serde_json::from_value(json!({
+        "metadata": {"name": "nightly", "namespace": "team", "generation": 1},
         "spec": {
             "namespaceRef": {"name": "orders"},
+            "allowDeletion": true,
             "schedule": {
                 "action": {"workflow": {"type": "Report", "taskQueue": "reports", "inputs": [1, "a"]}},
                 "spec": {"crons": ["0 3 * * *"], "jitter": "10m"},
@@ -23,8 +27,21 @@ fn valid_with(state: Value) -> ValidSchedule {
             },
         },
     }))
+    .unwrap()
+}
+
+fn valid_with(state: Value) -> ValidSchedule {
+    validate::schedule(&manifest(state)).unwrap()
+}
+
+fn serving() -> Seat {
+    let cluster: TemporalCluster = serde_json::from_value(json!({
+        "metadata": {"name": "c", "namespace": "team"},
+        "spec": {"numHistoryShards": 4, "persistence": {"defaultStore": {}, "visibilityStore": {}}},
+    }))
     .unwrap();
-    validate::schedule(&manifest).unwrap()
+    let host = Host { ready: true, ..seat::host(&cluster) };
+    Seat::on(&ClusterRef { namespace: "team".into(), name: "c".into() }, host)
 }
 
 fn valid() -> ValidSchedule {
@@ -38,11 +55,13 @@ struct Server {
     status: TemporalScheduleStatus,
     /// Changes that it was sent.
     sent: Vec<Change>,
+    resource: TemporalSchedule,
 }
 
 impl Server {
     fn new() -> Self {
-        Self { found: None, clock: 0, status: TemporalScheduleStatus::default(), sent: Vec::new() }
+        let resource = manifest(json!({}));
+        Self { found: None, clock: 0, status: TemporalScheduleStatus::default(), sent: Vec::new(), resource }
     }
 
     /// One that has the schedule, as settled.
@@ -55,9 +74,11 @@ impl Server {
     /// One look, and what it leads to; the change itself is not carried out yet.
     fn look(&mut self, valid: &ValidSchedule) -> SchedulePlan {
         self.clock += 1;
-        let plan = plan(valid, Some(1), &self.status, self.found.as_ref(), at(self.clock));
-        match &plan.step {
-            Some(Step::Create) => {
+        let temporal = self.found.clone().map_or(InTemporal::Absent, |found| InTemporal::Found(Box::new(found)));
+        let seen = Seen { taken_by: None, temporal };
+        let plan = plan(&self.resource, valid, &serving(), Some(&seen), &self.status, at(self.clock));
+        match plan.acts.first() {
+            Some(Act::Create) => {
                 self.found = Some(Found {
                     definition: valid.definition.clone(),
                     state: valid.state.clone(),
@@ -67,7 +88,8 @@ impl Server {
                     ..Found::default()
                 });
             }
-            Some(Step::Update(change)) => self.sent.push((**change).clone()),
+            Some(Act::Update(change)) => self.sent.push((**change).clone()),
+            Some(Act::Delete) => self.found = None,
             None => {}
         }
         self.status = plan.status.clone();
@@ -93,7 +115,7 @@ impl Server {
 
     fn settle(&mut self, valid: &ValidSchedule) {
         for _ in 0..5 {
-            if self.look(valid).wake == CALM {
+            if self.look(valid).wake == Wake::After(CALM) {
                 return;
             }
             self.carry_out();
@@ -113,11 +135,11 @@ impl Server {
 #[test]
 fn a_schedule_is_made_once_and_then_left_alone() {
     let (valid, mut server) = (valid(), Server::new());
-    assert_eq!(server.look(&valid).step, Some(Step::Create));
+    assert_eq!(server.look(&valid).acts, [Act::Create]);
     let first = server.look(&valid);
-    assert_eq!((first.step, first.wake, server.reason().as_str()), (None, CALM, "ScheduleReady"));
+    assert_eq!((first.acts, first.wake, server.reason().as_str()), (vec![], Wake::After(CALM), "ScheduleReady"));
     let second = server.look(&valid);
-    assert_eq!((second.step, &second.status), (None, &first.status));
+    assert_eq!((second.acts, &second.status), (vec![], &first.status));
 }
 
 #[test]
@@ -126,7 +148,9 @@ fn drift_is_put_right_and_named() {
     let mut server = Server::with(&valid);
     server.by_hand(|found| found.definition.workflow.task_queue = "other".into());
     let plan = server.look(&valid);
-    assert_eq!(plan.drift, ["schedule.action.workflow.taskQueue"]);
+    let note = "Changed in Temporal and put right: schedule.action.workflow.taskQueue.";
+    assert_eq!(plan.news.iter().map(|news| news.note.as_str()).collect::<Vec<_>>(), [note]);
+    assert!(plan.tell_first, "that it was sent is known when the operator ends in between");
     assert!(conditions::is_true(&plan.status.conditions, conditions::READY), "it acts meanwhile");
     server.settle(&valid);
     assert_eq!(server.found.as_ref().unwrap().definition, valid.definition);
@@ -142,7 +166,7 @@ fn what_the_manifest_leaves_open_is_left() {
         found.definition.search_attributes = json!({"Team": "a"}).as_object().cloned();
         found.memo.insert("note".into(), Input::Other("binary/encrypted".into()));
     });
-    assert_eq!(server.look(&valid).step, None);
+    assert_eq!(server.look(&valid).acts, []);
 }
 
 #[test]
@@ -150,7 +174,7 @@ fn a_pause_by_hand_stays_until_the_manifest_has_another_word() {
     let running = valid();
     let mut server = Server::with(&running);
     server.by_hand(|found| (found.state.paused, found.state.notes) = (true, "by Anna".into()));
-    assert_eq!(server.look(&running).step, None);
+    assert_eq!(server.look(&running).acts, []);
     assert_eq!(server.reason(), "SchedulePaused");
     assert!(server.status.message.as_ref().unwrap().contains("by Anna"));
 
@@ -179,13 +203,13 @@ fn actions_left_are_given_once() {
     let five = valid_with(json!({"limitedActions": true, "remainingActions": 5}));
     let mut server = Server::with(&five);
     server.by_hand(|found| found.state.remaining = 2);
-    assert_eq!(server.look(&five).step, None);
+    assert_eq!(server.look(&five).acts, []);
 
     let nine = valid_with(json!({"limitedActions": true, "remainingActions": 9}));
     server.look(&nine);
     server.carry_out();
     server.by_hand(|found| found.state.remaining = 8);
-    assert_eq!(server.look(&nine).step, None, "it has acted since, and is not given nine again");
+    assert_eq!(server.look(&nine).acts, [], "it has acted since, and is not given nine again");
     assert_eq!(server.state().remaining, 8);
 }
 
@@ -208,9 +232,11 @@ fn a_change_that_is_not_carried_out_yet_is_not_sent_twice() {
     let valid = valid();
     let mut server = Server::with(&valid);
     server.by_hand(|found| found.definition.workflow.type_ = "Other".into());
-    assert!(server.look(&valid).step.is_some());
+    assert_eq!(server.look(&valid).acts.len(), 1);
     let waiting = server.look(&valid);
-    assert_eq!((waiting.step, waiting.wake), (None, SOON));
+    assert_eq!((waiting.acts, waiting.wake), (vec![], Wake::After(SOON)));
+    server.clock += 10;
+    assert_eq!(server.look(&valid).acts.len(), 1, "perhaps it never arrived");
 }
 
 #[test]
@@ -221,7 +247,7 @@ fn a_change_that_was_dropped_is_sent_again() {
     server.look(&valid);
     server.by_hand(|found| found.state.paused = true);
     server.carry_out();
-    assert!(server.look(&valid).step.is_some());
+    assert_eq!(server.look(&valid).acts.len(), 1);
     server.carry_out();
     server.settle(&valid);
     assert!(server.state().paused, "what was done in between is kept");
@@ -234,7 +260,7 @@ fn what_temporal_never_gives_back_is_not_sent_for_ever() {
     let mut times = 0;
     for _ in 0..20 {
         server.by_hand(|found| found.definition.times.time_zone = "Mars/Base".into());
-        times += i32::from(server.look(&valid).step.is_some());
+        times += i32::from(!server.look(&valid).acts.is_empty());
         server.carry_out();
     }
     assert_eq!((times, server.reason().as_str()), (MOST_TIMES, "ScheduleNotKept"));
@@ -249,9 +275,9 @@ fn a_schedule_that_has_ended_is_not_made_again() {
     server.look(&few);
     assert_eq!(server.reason(), "ScheduleFinished");
     server.found = None;
-    assert_eq!(server.look(&few).step, None);
+    assert_eq!(server.look(&few).acts, []);
     let more = valid_with(json!({"limitedActions": true, "remainingActions": 6}));
-    assert_eq!(server.look(&more).step, Some(Step::Create));
+    assert_eq!(server.look(&more).acts, [Act::Create]);
 }
 
 #[test]
@@ -259,7 +285,7 @@ fn a_schedule_that_was_deleted_by_hand_is_made_again() {
     let valid = valid();
     let mut server = Server::with(&valid);
     server.found = None;
-    assert_eq!(server.look(&valid).step, Some(Step::Create));
+    assert_eq!(server.look(&valid).acts, [Act::Create]);
 }
 
 #[rstest]
@@ -269,7 +295,81 @@ fn another_memo_is_told(#[case] memo: Value, #[case] reason: &str, #[case] told:
     let mut valid = valid();
     let mut server = Server::with(&valid);
     valid.memo = memo.as_object().map(|all| all.iter().map(|(k, v)| (k.clone(), Input::Json(v.clone()))).collect());
-    assert_eq!(server.look(&valid).step, None);
+    assert_eq!(server.look(&valid).acts, []);
     assert_eq!(server.reason(), reason);
     assert_eq!(server.status.message.as_ref().unwrap().contains("memo"), told);
+}
+
+#[test]
+fn a_schedule_of_an_earlier_resource_is_left_alone() {
+    let valid = valid();
+    let mut status = TemporalScheduleStatus::default();
+    let seen = Seen { taken_by: Some("other/nightly".into()), temporal: InTemporal::Absent };
+    let plan = plan(&manifest(json!({})), &valid, &serving(), Some(&seen), &status, at(1));
+    status = plan.status;
+    assert_eq!(plan.acts, []);
+    assert!(conditions::is_true(&status.conditions, conditions::STALLED));
+    assert!(status.message.unwrap().contains("other/nightly"));
+}
+
+#[test]
+fn it_waits_in_one_sentence() {
+    let seat = Seat::Waiting("Waits until TemporalCluster team/c is ready: nothing is known of it yet".into());
+    let plan = plan(&manifest(json!({})), &valid(), &seat, None, &TemporalScheduleStatus::default(), at(1));
+    assert_eq!(plan.acts, []);
+    assert!(plan.status.message.unwrap().starts_with("Waits until TemporalCluster team/c is ready"));
+    assert!(!conditions::is_true(&plan.status.conditions, conditions::STALLED));
+}
+
+fn leaving(allow_deletion: bool, let_go: bool) -> TemporalSchedule {
+    let mut resource = manifest(json!({}));
+    resource.spec.allow_deletion = allow_deletion;
+    resource.metadata.deletion_timestamp = Some(Time(at(1)));
+    if let_go {
+        resource.metadata.annotations = Some([(crate::api::annotations::LET_GO.to_owned(), "true".to_owned())].into());
+    }
+    resource
+}
+
+fn end(resource: &TemporalSchedule, seat: &Seat, temporal: Option<InTemporal>) -> (usize, Finalizer) {
+    let valid = validate::schedule(resource).unwrap();
+    let seen = temporal.map(|temporal| Seen { taken_by: None, temporal });
+    let plan = plan(resource, &valid, seat, seen.as_ref(), &TemporalScheduleStatus::default(), at(2));
+    (plan.acts.len(), plan.finalizer)
+}
+
+#[test]
+fn a_resource_takes_its_schedule_along_only_when_it_may() {
+    let found = || Some(InTemporal::Found(Box::default()));
+    assert_eq!(end(&leaving(true, false), &serving(), found()), (1, Finalizer::Hold));
+    assert_eq!(end(&leaving(true, false), &serving(), Some(InTemporal::Absent)), (0, Finalizer::LetGo));
+    assert_eq!(end(&leaving(false, false), &serving(), found()), (0, Finalizer::LetGo));
+    assert_eq!(end(&leaving(true, true), &serving(), found()), (0, Finalizer::LetGo));
+}
+
+#[test]
+fn an_end_waits_for_a_cluster_that_is_away_and_not_for_one_that_is_gone() {
+    let resource = leaving(true, false);
+    assert_eq!(end(&resource, &Seat::Waiting("Waits".into()), None), (0, Finalizer::Hold));
+    assert_eq!(end(&resource, &Seat::NamespaceWaiting("Waits".into()), None), (0, Finalizer::Hold));
+    let gone: [fn(String) -> Seat; 4] = [Seat::Absent, Seat::Leaving, Seat::Refused, Seat::NoNamespace];
+    for seat in gone.map(|seat| seat("x".into())) {
+        assert_eq!(end(&resource, &seat, None), (0, Finalizer::LetGo), "{seat:?}");
+    }
+    assert_eq!(end(&resource, &serving(), Some(InTemporal::NoNamespace)), (0, Finalizer::LetGo));
+}
+
+#[test]
+fn another_resources_schedule_stays() {
+    let resource = leaving(true, false);
+    let seen = Seen { taken_by: Some("other/nightly".into()), temporal: InTemporal::Found(Box::default()) };
+    let plan = plan(
+        &resource,
+        &validate::schedule(&resource).unwrap(),
+        &serving(),
+        Some(&seen),
+        &TemporalScheduleStatus::default(),
+        at(2),
+    );
+    assert_eq!((plan.acts, plan.finalizer), (vec![], Finalizer::LetGo));
 }

@@ -184,8 +184,7 @@ fn attributes(definition: &Definition) -> Option<SearchAttributes> {
 
 /// Whether there is no such schedule, in a namespace that there is.
 fn is_absent(error: &TemporalError) -> bool {
-    let TemporalError::Refused { code: "NOT_FOUND", failure, .. } = error else { return false };
-    failure.as_deref() != Some("NamespaceNotFoundFailure")
+    matches!(error, TemporalError::Refused { code: "NOT_FOUND", .. }) && !error.is_missing_namespace()
 }
 
 /// A precondition that fails here is that Temporal's own worker polls, that a new schedule has made its first step, or that

@@ -32,6 +32,8 @@ pub struct ValidSchedule {
     pub declared: String,
     /// Whether it goes with its resource.
     pub allow_deletion: bool,
+    /// Whether its resource is being deleted.
+    pub deleting: bool,
 }
 
 /// Reads a manifest.
@@ -44,16 +46,16 @@ pub fn read(resource: &TemporalSchedule) -> Result<ValidSchedule, Invalid> {
     let namespace = resource.namespace().unwrap_or_else(|| "default".to_owned());
     let reference = &spec.namespace_ref;
     problems.require(!reference.name.is_empty(), "spec.namespaceRef.name", "is empty; name a TemporalNamespace");
-    let foreign = reference.namespace.clone().filter(|n| !n.is_empty());
+    let foreign = reference.namespace_from(&namespace);
     problems.require(
-        foreign.as_deref().is_none_or(is_dns_label),
+        is_dns_label(&foreign),
         "spec.namespaceRef.namespace",
         "must be the name of a Kubernetes namespace; correct it",
     );
     let declared_state = spec.schedule.state.clone().unwrap_or_default();
     let valid = ValidSchedule {
         id: resource.name_any(),
-        namespace_ref: (foreign.unwrap_or_else(|| namespace.clone()), reference.name.clone()),
+        namespace_ref: (foreign, reference.name.clone()),
         namespace,
         definition: Definition {
             times: times::read(spec.schedule.spec.as_ref(), &mut problems),
@@ -69,6 +71,7 @@ pub fn read(resource: &TemporalSchedule) -> Result<ValidSchedule, Invalid> {
         memo: spec.memo.as_ref().map(memo),
         declared: serde_json::to_string(&spec.schedule).unwrap_or_default(),
         allow_deletion: spec.allow_deletion,
+        deleting: resource.metadata.deletion_timestamp.is_some(),
     };
     if problems.0.is_empty() { Ok(valid) } else { Err(Invalid { problems: problems.0 }) }
 }

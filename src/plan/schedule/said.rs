@@ -1,12 +1,14 @@
 //! What is said of a schedule.
 
-use crate::api::conditions::{self, Truth, shorten};
+use crate::api::conditions::shorten;
+use crate::api::resident::Phase;
 use crate::api::schedule::TemporalScheduleStatus;
+use crate::plan::resident::Verdict;
 use k8s_openapi::jiff::Timestamp;
 
 /// How it stands with a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Said {
     /// It is as declared and acts.
     Acts {
         /// Its notes are others than declared, which cannot be changed.
@@ -29,13 +31,41 @@ pub enum Verdict {
     Sent,
     /// These fields are not what was declared, however often it is sent.
     NotKept(Vec<&'static str>),
+    /// Another resource has it.
+    Taken(String),
+    /// Temporal has no such namespace.
+    NoNamespace,
 }
 
-impl Verdict {
+impl Said {
     /// Whether there is nothing to wait for.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::Creating | Self::Updating(_) | Self::Sent)
+    pub(super) fn is_settled(&self) -> bool {
+        !matches!(self, Self::Creating | Self::Updating(_) | Self::Sent | Self::NoNamespace)
+    }
+
+    /// Writes it into a status. A schedule that was ready acts while it is changed.
+    pub(super) fn into_status(
+        self,
+        status: &mut TemporalScheduleStatus,
+        was_ready: bool,
+        generation: Option<i64>,
+        now: Timestamp,
+    ) {
+        let serves = was_ready && matches!(self, Self::Updating(_) | Self::Sent);
+        let verdict = Verdict::from(self);
+        if serves {
+            verdict.serving().into_status(status, generation, now)
+        } else {
+            verdict.into_status(status, generation, now)
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self {
+            Self::Acts { .. } | Self::Paused { .. } | Self::Finished => Phase::Ready,
+            Self::Creating | Self::Updating(_) | Self::Sent | Self::NoNamespace => Phase::Pending,
+            Self::NotKept(_) | Self::Taken(_) => Phase::Failed,
+        }
     }
 
     fn reason(&self) -> &'static str {
@@ -46,6 +76,8 @@ impl Verdict {
             Self::Creating => "CreatingSchedule",
             Self::Updating(_) | Self::Sent => "UpdatingSchedule",
             Self::NotKept(_) => "ScheduleNotKept",
+            Self::Taken(_) => "ScheduleTaken",
+            Self::NoNamespace => "NamespaceNotReady",
         }
     }
 
@@ -68,7 +100,17 @@ impl Verdict {
                 "Temporal does not keep {} as declared; does something else change the schedule? Change the manifest or end the other.",
                 fields.join(", ")
             ),
+            Self::Taken(other) => format!(
+                "The schedule is TemporalSchedule {other}'s, which was made earlier. Delete one of the two, or give this one another name."
+            ),
+            Self::NoNamespace => "Waits until Temporal knows the namespace.".to_owned(),
         }
+    }
+}
+
+impl From<Said> for Verdict {
+    fn from(said: Said) -> Self {
+        Self::new(said.phase(), said.reason(), said.message())
     }
 }
 
@@ -78,22 +120,4 @@ fn about_memo(other: bool) -> &'static str {
     } else {
         ""
     }
-}
-
-/// Writes the verdict into a status. A schedule that was ready acts while it is changed.
-pub fn report(status: &mut TemporalScheduleStatus, verdict: &Verdict, was_ready: bool, now: Timestamp) {
-    let (reason, message) = (verdict.reason(), verdict.message());
-    let ready = match verdict {
-        Verdict::Acts { .. } | Verdict::Paused { .. } | Verdict::Finished => true,
-        Verdict::Updating(_) | Verdict::Sent => was_ready,
-        Verdict::Creating | Verdict::NotKept(_) => false,
-    };
-    let generation = status.observed_generation;
-    let mut set = |type_: &str, truth: Truth| {
-        conditions::set(&mut status.conditions, type_, truth, (reason, &message), generation, now);
-    };
-    set(conditions::READY, ready.into());
-    set(conditions::RECONCILING, (!verdict.is_settled()).into());
-    set(conditions::STALLED, matches!(verdict, Verdict::NotKept(_)).into());
-    status.message = Some(shorten(&message, 1024));
 }
