@@ -6,7 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     println!("cargo::rerun-if-changed={}", dir.display());
     println!("cargo::rerun-if-changed=build.rs");
-    let files = ["adminservice.proto", "workflowservice.proto"];
+    let files = ["adminservice.proto", "operatorservice.proto", "workflowservice.proto"];
     let descriptors = protox::compile(files, [&dir])?;
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)

@@ -1,7 +1,9 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
+mod listings;
 mod seats;
 
+pub use listings::Listings;
 pub use seats::Seats;
 
 use crate::api::services::Role;

@@ -1,6 +1,8 @@
 //! What the API server refuses by the rules in the CRD, the loop refuses as well, should a rule be missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+#[path = "admission/namespaces.rs"]
+mod namespaces;
 #[path = "admission/schedules.rs"]
 mod schedules;
 #[path = "admission/table.rs"]
@@ -9,7 +11,7 @@ mod table;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use table::Case;
-use temporal_operator::api::{TemporalCluster, TemporalSchedule};
+use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalSchedule};
 use temporal_operator::validate::{self, Invalid};
 
 /// Bounds that only the schema checks, since nothing depends on them.
@@ -61,6 +63,39 @@ fn agrees<K: DeserializeOwned>(base: &Value, cases: &[Case], validate: impl Fn(&
         match (validate(&object), case.refusal) {
             (Ok(()), Some(_)) => wrong.push(format!("{}: taken", case.name)),
             (Err(invalid), None) => wrong.push(format!("{}: refused: {invalid}", case.name)),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Bounds of namespaces that only the schema checks.
+const NAMESPACES_SCHEMA_ONLY: [&str; 2] = ["an owner's address that is a letter", "a hundred and one attributes"];
+
+#[test]
+fn validate_agrees_with_the_table_of_namespaces() {
+    let mut wrong = Vec::new();
+    let cases = namespaces::cases();
+    assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 25);
+    for case in cases.iter().filter(|c| !NAMESPACES_SCHEMA_ONLY.contains(&c.name)) {
+        let mut manifest = namespaces::base();
+        table::merge(&mut manifest, &case.patch);
+        let Ok(namespace) = serde_json::from_value::<TemporalNamespace>(manifest) else {
+            if case.refusal.is_none() {
+                wrong.push(format!("{}: does not fit the types", case.name));
+            }
+            continue;
+        };
+        match (validate::namespace(&namespace), case.refusal) {
+            (Ok(_), Some(_)) => wrong.push(format!("{}: taken", case.name)),
+            (Err(invalid), None) => wrong.push(format!("{}: refused: {invalid}", case.name)),
+            // what a rule says, validate says in the same words
+            (Err(invalid), Some(words)) if words.starts_with("spec.") && !words.contains("Unsupported") => {
+                let said = invalid.to_string();
+                if !said.contains(words) {
+                    wrong.push(format!("{}: says {said:?}, not {words:?}", case.name));
+                }
+            }
             _ => {}
         }
     }

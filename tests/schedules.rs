@@ -165,12 +165,18 @@ impl Change {
 
     fn make(self, world: &World) {
         match self {
-            Self::Make => drop(world.api.put(&schedule(NAMESPACE, json!({})))),
-            Self::Alter => world.api.edit(NAMESPACE, NAME, |s: &mut TemporalSchedule| {
-                s.spec.schedule.action.workflow.task_queue = "others".to_owned();
-                s.spec.schedule.state = serde_json::from_value(json!({"paused": true, "notes": "soon"})).unwrap();
-            }),
-            Self::Delete => drop(world.api.delete::<TemporalSchedule>(NAMESPACE, NAME)),
+            Self::Make => {
+                world.api.put(&schedule(NAMESPACE, json!({})));
+            }
+            Self::Alter => {
+                world.api.edit(NAMESPACE, NAME, |s: &mut TemporalSchedule| {
+                    s.spec.schedule.action.workflow.task_queue = "others".to_owned();
+                    s.spec.schedule.state = serde_json::from_value(json!({"paused": true, "notes": "soon"})).unwrap();
+                });
+            }
+            Self::Delete => {
+                world.api.delete::<TemporalSchedule>(NAMESPACE, NAME);
+            }
         }
     }
 

@@ -49,6 +49,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
+            // somebody else wrote a finalizer meanwhile
+            Self::Finalizer(kube::Error::Api(status)) if status.is_invalid() => Class::Transient,
             Self::Observe(ObserveError::Kube(e)) | Self::Report(ReportError::Kube(e)) | Self::Finalizer(e) => {
                 Class::of(e)
             }

@@ -1,7 +1,177 @@
-//! tmp
+//! `TemporalNamespace`: how it is read, seen, planned and written.
+
+use super::Error;
+use super::resident::{Kind, target};
+use crate::api::namespace::AttributeType;
+use crate::api::reference::ClusterRef;
+use crate::api::resident::{FINALIZER, FINALIZER_OF_GO};
+use crate::api::{TemporalNamespace, TemporalNamespaceStatus};
+use crate::observe::{Listings, Seats};
+use crate::plan::namespace::{self as plan, Act, NamespacePlan, Seen};
+use crate::plan::seat::{AttributeStore, Home, Seat};
+use crate::temporal::{Namespaces, TemporalError};
+use crate::validate::{self, Invalid, ValidNamespace};
+use crate::watches::{Place, Resident, Residents};
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Event;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The kind.
+pub(super) struct Kept {
+    temporal: Arc<dyn Namespaces>,
+    seats: Arc<Seats>,
+    listings: Listings,
+    all: Residents<Facts>,
+}
+
+/// What others want to know of a namespace.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Facts {
+    /// Search attributes that it declares.
+    pub(super) attributes: BTreeMap<String, AttributeType>,
+    /// Temporal has it.
     pub(super) registered: bool,
+    /// It is being deleted.
     pub(super) leaving: bool,
+    /// Its sentence.
     pub(super) message: String,
+}
+
+impl Kept {
+    pub(super) fn new(temporal: Arc<dyn Namespaces>, seats: Arc<Seats>) -> Self {
+        Self { listings: Listings::new(Arc::clone(&temporal)), temporal, seats, all: Residents::default() }
+    }
+
+    /// Every namespace, for what lives in one.
+    pub(super) fn index(&self) -> Residents<Facts> {
+        self.all.clone()
+    }
+
+    /// The resource for the same namespace that came first, of those that may use the cluster.
+    async fn elder(&self, place: &Place) -> Result<Option<String>, Error> {
+        let Some(own) = self.all.get(place) else { return Ok(None) };
+        for (other, resident) in self.all.rivals(place) {
+            let precedes = resident.precedes(&other, &own, place);
+            if precedes && self.seats.is_allowed(&own.cluster, &other.0).await? {
+                return Ok(Some(format!("{}/{}", other.0, other.1)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Search attributes of an index that other resources declare.
+    fn shared(&self, place: &Place, home: &Home) -> BTreeSet<String> {
+        if home.host.attributes != AttributeStore::Index {
+            return BTreeSet::new();
+        }
+        let others = self.all.on(&home.cluster).into_iter().filter(|(other, _)| other != place);
+        others.flat_map(|(_, resident)| resident.kept.attributes.into_keys()).collect()
+    }
+}
+
+impl Kind for Kept {
+    type Object = TemporalNamespace;
+    type Status = TemporalNamespaceStatus;
+    type Valid = ValidNamespace;
+    type Seen = Seen;
+    type Act = Act;
+
+    fn validate(object: &TemporalNamespace) -> Result<ValidNamespace, Invalid> {
+        validate::namespace(object)
+    }
+
+    async fn seat(&self, valid: &ValidNamespace) -> Result<Seat, Error> {
+        let seat = self.seats.seat(&valid.cluster, &valid.own).await?;
+        if seat.home().is_none() {
+            // it may come back with another database
+            self.listings.forget(&valid.cluster);
+        }
+        // the end of a whole namespace must not wait for a cluster elsewhere
+        if valid.deleting && matches!(seat, Seat::Waiting(_)) && self.seats.is_terminating(&valid.own).await? {
+            return Ok(Seat::Leaving(format!(
+                "Namespace {} is being deleted, and its cluster does not serve.",
+                valid.own
+            )));
+        }
+        Ok(seat)
+    }
+
+    async fn observe(
+        &self,
+        object: &TemporalNamespace,
+        valid: &ValidNamespace,
+        home: &Home,
+        fresh: bool,
+    ) -> Result<Seen, Error> {
+        let (place, target) = (place(object), target(home));
+        let elder = self.elder(&place).await?;
+        let (live, attributes) = self.listings.look(home, &target, &valid.name, fresh).await?;
+        let ends = valid.deleting && valid.deletes && elder.is_none() && live.is_some();
+        let open = if ends { self.temporal.open_workflows(&target, &valid.name).await.ok() } else { None };
+        Ok(Seen { shared: self.shared(&place, home), live, attributes, elder, open })
+    }
+
+    fn plan(
+        object: &TemporalNamespace,
+        valid: &ValidNamespace,
+        seat: &Seat,
+        seen: Option<&Seen>,
+        old: &TemporalNamespaceStatus,
+        now: Timestamp,
+    ) -> NamespacePlan {
+        let held = object.finalizers().iter().any(|f| f == FINALIZER || f == FINALIZER_OF_GO);
+        plan::plan(valid, (object.metadata.generation, held), seat, seen, old, now)
+    }
+
+    async fn act(&self, valid: &ValidNamespace, home: &Home, act: &Act) -> Result<(), TemporalError> {
+        let (temporal, target, name) = (&self.temporal, &target(home), &valid.name);
+        match act {
+            Act::Register(registration) => temporal.register(target, registration).await,
+            Act::Update(change) => temporal.update(target, name, change).await,
+            Act::AddAttributes(attributes) => temporal.add_attributes(target, name, attributes).await,
+            Act::RemoveAttributes(attributes) => temporal.remove_attributes(target, name, attributes).await,
+            Act::Delete => temporal.delete(target, name).await,
+        }
+    }
+
+    fn next_look(&self, home: &Home) -> Duration {
+        self.listings.next(&home.cluster)
+    }
+
+    fn note(&self, namespace: Option<&str>, event: &Event<TemporalNamespace>) -> Vec<ObjectRef<TemporalNamespace>> {
+        self.all.note(namespace, event, resident).into_iter().map(|place| reference(&place)).collect()
+    }
+
+    fn residents(&self, cluster: &ClusterRef) -> Vec<ObjectRef<TemporalNamespace>> {
+        let residents = self.all.on(cluster);
+        residents.iter().map(|(place, _)| reference(place)).collect()
+    }
+}
+
+fn resident(object: &TemporalNamespace) -> Resident<Facts> {
+    let (reference, status) = (&object.spec.cluster_ref, object.status.as_ref());
+    let namespace = reference.namespace_from(&object.namespace().unwrap_or_default());
+    Resident {
+        cluster: ClusterRef { namespace, name: reference.name.clone() },
+        claim: object.name_any(),
+        born: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+        kept: Facts {
+            attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
+            registered: status.is_some_and(|s| s.namespace_id.is_some()),
+            leaving: object.metadata.deletion_timestamp.is_some(),
+            message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
+        },
+    }
+}
+
+fn place(object: &TemporalNamespace) -> Place {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn reference(place: &Place) -> ObjectRef<TemporalNamespace> {
+    ObjectRef::new(&place.1).within(&place.0)
 }

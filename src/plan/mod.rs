@@ -4,7 +4,7 @@ mod autoscaling;
 pub mod gate;
 pub mod health;
 mod jobs;
-// pub mod namespace;
+pub mod namespace;
 pub mod neighbours;
 mod observed;
 mod pods;

@@ -1,12 +1,10 @@
 //! What the plans of all kinds have in common whose resources live on a cluster.
 
 use super::seat::Seat;
-use crate::api::annotations;
 use crate::api::conditions::{self, READY, RECONCILING, STALLED, Truth};
 use crate::api::resident::{Phase, Told};
 use crate::validate::Invalid;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
 use std::time::Duration;
 
 /// What is to be done for a resource. `A` is a write to Temporal.
@@ -153,12 +151,6 @@ pub fn hindered<S: Told + Clone>(hurdle: Hurdle, words: &str, deleting: bool, ol
     let generation = old.observed_generation();
     verdict.into_status(&mut status, generation, now);
     status
-}
-
-/// Whether somebody wants the resource to go and what Temporal has to stay.
-#[must_use]
-pub fn is_let_go(object: &impl ResourceExt) -> bool {
-    object.annotations().get(annotations::LET_GO).is_some_and(|value| value == "true")
 }
 
 /// Said wherever a deletion waits.

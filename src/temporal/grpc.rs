@@ -18,6 +18,7 @@ use super::error::bounded;
 use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
 use super::status::error_of;
+use super::turns::Turns;
 use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;
 
@@ -32,13 +33,14 @@ const PARALLEL: usize = 8;
 pub struct GrpcTemporal {
     dialer: Dialer,
     deadline: Duration,
+    pub(super) turns: Turns,
     pub(super) stopwatch: Option<Arc<dyn Stopwatch>>,
 }
 
 impl GrpcTemporal {
     /// A speaker that reaches frontends in one way.
     pub fn new(reach: Reach) -> Self {
-        Self { dialer: Dialer::new(reach), deadline: DEADLINE, stopwatch: None }
+        Self { dialer: Dialer::new(reach), deadline: DEADLINE, turns: Turns::default(), stopwatch: None }
     }
 
     /// Lets somebody hear how long the calls of the canary take.
@@ -64,14 +66,28 @@ impl GrpcTemporal {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let until = Instant::now() + self.deadline;
-        let first = self.once(target, call, until, &ask).await;
-        if !matches!(first, Err(TemporalError::Unreachable { .. })) || is_over(until) {
+        self.call_within(self.deadline, target, call, ask).await
+    }
+
+    /// The same within another deadline.
+    pub(super) async fn call_within<T, F>(
+        &self,
+        deadline: Duration,
+        target: &Target,
+        call: &'static str,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let limit = Limit::from_now(deadline);
+        let first = self.once(target, call, limit, &ask).await;
+        if !matches!(first, Err(TemporalError::Unreachable { .. })) || limit.is_over() {
             return first;
         }
-        match self.once(target, call, until, &ask).await {
+        match self.once(target, call, limit, &ask).await {
             // that the time is over says less than what went wrong first
-            Err(TemporalError::Unreachable { .. }) if is_over(until) => first,
+            Err(TemporalError::Unreachable { .. }) if limit.is_over() => first,
             second => second,
         }
     }
@@ -80,44 +96,24 @@ impl GrpcTemporal {
         &self,
         target: &Target,
         call: &'static str,
-        until: Instant,
+        limit: Limit,
         ask: impl Fn(Channel) -> F,
     ) -> Result<T, TemporalError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let line = self.dialer.line(target, call)?;
-        let result = self.bounded_by(call, until, ask(line.channel.clone())).await;
+        let result = bounded_by(call, limit, ask(line.channel.clone())).await;
         if matches!(result, Err(TemporalError::Unreachable { .. })) {
             self.dialer.hang_up(target, &line);
         }
         result
     }
 
-    async fn bounded_by<T>(
-        &self,
-        call: &'static str,
-        until: Instant,
-        answer: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, TemporalError> {
-        let error = match timeout_at(until, answer).await {
-            Ok(Ok(response)) => return Ok(response.into_inner()),
-            Ok(Err(status)) => Some(error_of(call, &status)),
-            Err(_) => None,
-        };
-        match error {
-            Some(error) if !matches!(error, TemporalError::Unreachable { .. }) || !is_over(until) => Err(error),
-            _ => Err(TemporalError::Unreachable { call, reason: format!("nothing within {:?}", self.deadline) }),
-        }
-    }
-
     /// A request with its deadline, for the server to give up as well. As an operator's call it is not held up by the
     /// rate limits that the users fill (`frontend.operatorRPSRatio`; server 1.31 `service/frontend/configs/quotas.go`).
     pub(super) fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
-        request.set_timeout(self.deadline);
-        request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
-        request
+        request_within(self.deadline, message)
     }
 
     async fn cluster(&self, target: &Target) -> Result<ClusterView, TemporalError> {
@@ -155,8 +151,8 @@ impl GrpcTemporal {
     async fn host(&self, channel: Channel, host: SocketAddr) -> Result<BTreeSet<u32>, TemporalError> {
         let call = "DescribeHistoryHost";
         let request = self.request(DescribeHistoryHostRequest { host_address: host.to_string() });
-        let until = Instant::now() + self.deadline;
-        let answer = self.bounded_by(call, until, admin(channel).describe_history_host(request)).await?;
+        let limit = Limit::from_now(self.deadline);
+        let answer = bounded_by(call, limit, admin(channel).describe_history_host(request)).await?;
         answer.shard_ids.into_iter().map(|shard| natural(call, "shard", shard)).collect()
     }
 }
@@ -188,12 +184,50 @@ impl Temporal for GrpcTemporal {
 
     fn forget(&self, cluster: &ClusterRef) {
         self.dialer.forget(cluster);
+        self.turns.forget(cluster);
     }
 }
 
-/// The server's clock, tonic's and ours all watch the deadline, and any of them may be the first to end the call.
-fn is_over(until: Instant) -> bool {
-    Instant::now() + Duration::from_millis(50) >= until
+/// How long a call may take.
+#[derive(Clone, Copy)]
+struct Limit {
+    deadline: Duration,
+    until: Instant,
+}
+
+impl Limit {
+    fn from_now(deadline: Duration) -> Self {
+        Self { deadline, until: Instant::now() + deadline }
+    }
+
+    /// The server's clock, tonic's and ours all watch the deadline, and any of them may be the first to end the call.
+    fn is_over(self) -> bool {
+        Instant::now() + Duration::from_millis(50) >= self.until
+    }
+}
+
+async fn bounded_by<T>(
+    call: &'static str,
+    limit: Limit,
+    answer: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, TemporalError> {
+    let error = match timeout_at(limit.until, answer).await {
+        Ok(Ok(response)) => return Ok(response.into_inner()),
+        Ok(Err(status)) => Some(error_of(call, &status)),
+        Err(_) => None,
+    };
+    match error {
+        Some(error) if !matches!(error, TemporalError::Unreachable { .. }) || !limit.is_over() => Err(error),
+        _ => Err(TemporalError::Unreachable { call, reason: format!("nothing within {:?}", limit.deadline) }),
+    }
+}
+
+/// See [`GrpcTemporal::request`].
+pub(super) fn request_within<M>(deadline: Duration, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(deadline);
+    request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
+    request
 }
 
 fn admin(channel: Channel) -> AdminServiceClient<Channel> {

@@ -1,7 +1,8 @@
 //! The only speaker of gRPC: what the operator asks Temporal, and nothing else.
 //!
 //! The rest of the operator sees the trait [`Temporal`] and plain data. [`GrpcTemporal`] asks a real server through
-//! its frontend; [`FakeTemporal`] answers from memory, for tests. All calls only read, so any of them may be repeated.
+//! its frontend; [`FakeTemporal`] answers from memory, for tests. All its calls only read, so any of them may
+//! be repeated. What the resources on a cluster ask and write is in traits of their own: [`Namespaces`].
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,12 +15,15 @@ mod error;
 mod fake;
 mod forward;
 mod grpc;
+mod grpc_namespaces;
+mod namespaces;
 mod proto;
 mod schedule;
 mod status;
 #[cfg(test)]
 mod stub;
 mod target;
+mod turns;
 mod view;
 mod visibility;
 
@@ -30,6 +34,7 @@ pub use dial::Reach;
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
+pub use namespaces::{Answer, Namespaces};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};

@@ -22,7 +22,7 @@ impl GrpcTemporal {
     /// The same in a namespace of the users'. Where there is none, there is nothing to list.
     pub(super) async fn list_one_of_users(&self, target: &Target) -> Result<(), TemporalError> {
         let answer = self.call(target, "ListNamespaces", |channel| async move {
-            let message = ListNamespacesRequest { page_size: SOME };
+            let message = ListNamespacesRequest { page_size: SOME, next_page_token: Vec::new() };
             workflow(channel).list_namespaces(self.request(message)).await
         });
         let namespaces = answer.await?.namespaces.into_iter().filter_map(|n| Some(n.namespace_info?.name));

@@ -7,6 +7,7 @@ use super::{
     Problems, dynamic_config, images, ingress, job, log, observability, overrides, pools, resources, roles, rollout,
     server_config, store, version,
 };
+use crate::api::allowed::From;
 use crate::api::services::Role;
 use crate::api::ui::UiSpec;
 use crate::api::{TemporalCluster, TemporalClusterSpec};
@@ -39,6 +40,11 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let secondary_visibility_store = secondary.and_then(|s| store::read(StoreKind::SecondaryVisibility, s, problems));
     let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), spec.size, metrics.as_ref().map(|m| m.port), problems);
+    problems.require(
+        spec.allowed_namespaces.as_ref().is_none_or(|a| (a.from == Some(From::Selector)) == a.selector.is_some()),
+        "spec.allowedNamespaces",
+        "from: Selector and selector belong together; give both or neither",
+    );
     let history = roles.get(&Role::History);
     let most = history.and_then(|r| r.autoscaling.as_ref()).map(|a| a.max);
     for (field, pods) in [("replicas", history.and_then(|r| r.replicas)), ("autoscaling.maxReplicas", most)] {

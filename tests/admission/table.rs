@@ -547,10 +547,26 @@ fn not_yet() -> Vec<Case> {
             json!({"rollout": {"onFailure": "Ignore"}}),
             "spec.rollout.onFailure: ",
         ),
+        taken("all namespaces", json!({"allowedNamespaces": {"from": "All"}})),
+        taken("its own namespace", json!({"allowedNamespaces": {"from": "Same"}})),
+        taken(
+            "namespaces with a label",
+            json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"temporal": "yes"}}}}),
+        ),
         refused(
-            "allowed namespaces",
-            json!({"allowedNamespaces": {"from": "All"}}),
-            "spec.allowedNamespaces: not supported yet",
+            "an unknown word for namespaces",
+            json!({"allowedNamespaces": {"from": "Some"}}),
+            "spec.allowedNamespaces.from: Unsupported value",
+        ),
+        refused(
+            "a selector that is missing",
+            json!({"allowedNamespaces": {"from": "Selector"}}),
+            "spec.allowedNamespaces: from: Selector and selector belong together",
+        ),
+        refused(
+            "a selector that is not asked for",
+            json!({"allowedNamespaces": {"from": "All", "selector": {"matchLabels": {"a": "b"}}}}),
+            "spec.allowedNamespaces: from: Selector and selector belong together",
         ),
     ]
 }

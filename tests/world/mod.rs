@@ -1,28 +1,23 @@
 //! The operator, a simulated cluster and a simulated Temporal on the in-memory API server, in paused time.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+mod schedules;
+mod temporal;
+
+pub use temporal::SimTemporal;
+
 use crate::fake_api::cluster_sim::ClusterSim;
 use crate::fake_api::{Call, FakeApi};
-use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
-use temporal_operator::api::{self, TemporalCluster, labels};
+use temporal_operator::api::{self, TemporalCluster};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
-use temporal_operator::schedule::{Change, Found};
 use temporal_operator::telemetry::Metrics;
-use temporal_operator::temporal::{
-    ClusterRef, ClusterView, FakeSchedules, NewSchedule, ScheduleRef, Schedules, ShardView, Target, Temporal,
-    TemporalError,
-};
 use tokio::task::JoinHandle;
 
 /// The operator's user.
@@ -31,113 +26,6 @@ pub const OPERATOR: &str = "operator";
 pub const NAMESPACE: &str = "ns";
 /// Name of the cluster.
 pub const CLUSTER: &str = "c";
-
-/// A Temporal whose rings hold the pods that run, each ring member owning its share of the shards.
-pub struct SimTemporal {
-    api: FakeApi,
-    /// What the canary meets; then rings and shards have no answer either, for they are asked through the same parts.
-    fault: Mutex<Option<TemporalError>>,
-    pub schedules: FakeSchedules,
-}
-
-impl SimTemporal {
-    pub fn fail(&self, call: &'static str, reason: &str) {
-        *self.fault.lock().unwrap() = Some(TemporalError::Unreachable { call, reason: reason.to_owned() });
-    }
-
-    pub fn heal(&self) {
-        *self.fault.lock().unwrap() = None;
-    }
-
-    fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
-        let unanswered = || TemporalError::Unreachable { call, reason: "nothing within 3s".to_owned() };
-        self.fault.lock().unwrap().as_ref().map_or(Ok(()), |_| Err(unanswered()))
-    }
-
-    fn members(&self, cluster: &str, role: Role) -> BTreeSet<SocketAddr> {
-        let has = |pod: &Pod, label: &str, value: &str| pod.labels().get(label).is_some_and(|v| v == value);
-        let of_role = |pod: &Pod| has(pod, labels::NAME, cluster) && has(pod, labels::COMPONENT, role.name());
-        let pods = self.api.list::<Pod>(Some(NAMESPACE));
-        let ips = pods
-            .iter()
-            .filter(|p| of_role(p))
-            .filter_map(|p| p.status.as_ref()?.pod_ip.as_ref()?.parse::<IpAddr>().ok());
-        ips.map(|ip| SocketAddr::new(ip, 7233)).collect()
-    }
-}
-
-impl Temporal for SimTemporal {
-    fn describe_cluster<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<ClusterView, TemporalError>> {
-        let members = |role| self.members(&target.cluster.name, role);
-        let rings = Role::ALL.into_iter().map(|r| (r, members(r))).filter(|(_, m)| !m.is_empty()).collect();
-        let view = ClusterView {
-            cluster_name: target.cluster.name.clone(),
-            history_shard_count: 64,
-            rings,
-            ..ClusterView::default()
-        };
-        ready(self.silent("DescribeCluster").map(|()| view)).boxed()
-    }
-
-    fn shards<'a>(
-        &'a self,
-        _: &'a Target,
-        hosts: &'a BTreeSet<SocketAddr>,
-    ) -> BoxFuture<'a, Result<ShardView, TemporalError>> {
-        let held: BTreeMap<_, _> = hosts.iter().take(1).map(|host| (*host, (1..=64).collect())).collect();
-        ready(Ok(ShardView { held, ..ShardView::default() })).boxed()
-    }
-
-    fn canary<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        ready(self.fault.lock().unwrap().clone().map_or(Ok(()), Err)).boxed()
-    }
-
-    fn visibility<'a>(&'a self, _: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        ready(Ok(())).boxed()
-    }
-
-    fn users_visibility<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.visibility(target)
-    }
-
-    fn forget(&self, _: &ClusterRef) {}
-}
-
-impl Schedules for SimTemporal {
-    fn describe_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<Option<Found>, TemporalError>> {
-        self.schedules.describe_schedule(target, which)
-    }
-
-    fn create_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-        new: &'a NewSchedule,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.schedules.create_schedule(target, which, new)
-    }
-
-    fn update_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-        change: &'a Change,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.schedules.update_schedule(target, which, change)
-    }
-
-    fn delete_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
-        self.schedules.delete_schedule(target, which)
-    }
-}
 
 /// An API server with the simulated controllers of Kubernetes.
 pub struct World {
@@ -160,8 +48,7 @@ impl World {
             ..Secret::default()
         });
         let sim = ClusterSim::start(&api);
-        let temporal =
-            Arc::new(SimTemporal { api: api.clone(), fault: Mutex::default(), schedules: FakeSchedules::default() });
+        let temporal = Arc::new(SimTemporal::new(api.clone()));
         Self { api, sim, temporal }
     }
 

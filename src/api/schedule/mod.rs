@@ -13,7 +13,7 @@ use super::conditions::Conditioned;
 use super::reference::Reference;
 use super::resident::{Phase, Told};
 use super::unsupported::any_object;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::cel::MergeStrategy;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -193,18 +193,14 @@ impl Told for TemporalScheduleStatus {
 }
 
 /// A change that was sent to Temporal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SentUpdate {
     /// Hash of what was declared.
     pub declared: String,
-    /// Temporal's mark of the schedule as it was then, which every change of it moves.
-    pub token: String,
     /// When Temporal had last carried out a change like this one then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated: Option<String>,
-    /// When it was sent.
-    pub at: Time,
     /// How often it was carried out and is not what Temporal gives back.
     pub times: i32,
 }

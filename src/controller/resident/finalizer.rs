@@ -32,11 +32,17 @@ pub(super) async fn let_go<K: Kind>(client: &Client, object: &K::Object) -> kube
     }
 }
 
-/// Only over the version that was seen: somebody else's finalizer must not get lost.
+/// Only over what was seen: somebody else's finalizer must not get lost.
 async fn set<K: Kind>(client: &Client, object: &K::Object, finalizers: &[String]) -> kube::Result<()> {
     let api: Api<K::Object> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
-    api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop)
+    let (seen, path) = (object.finalizers(), "/metadata/finalizers");
+    let (seen, change) = if seen.is_empty() { (json!(null), "add") } else { (json!(seen), "replace") };
+    let patch = json!([
+        {"op": "test", "path": path, "value": seen},
+        {"op": change, "path": path, "value": finalizers},
+    ]);
+    let patch = serde_json::from_value(patch).map_err(kube::Error::SerdeError)?;
+    api.patch(&object.name_any(), &PatchParams::default(), &Patch::<()>::Json(patch)).await.map(drop)
 }
 
 fn is_ours(finalizer: &str) -> bool {

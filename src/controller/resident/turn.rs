@@ -24,17 +24,17 @@ const TOLD_AFTER: u32 = 2;
 
 /// One turn, within its deadline and isolated from panics.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>) -> Result<Action, Error> {
-    let started = Instant::now();
-    let result = guarded(step::<K>(&object, &ctx)).await;
+    let (started, object) = (Instant::now(), &*object);
+    let result = guarded(step(object, &ctx)).await;
     ctx.shared.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
-        Ok(_) => ctx.backoff.reset(&ObjectRef::from_obj(&*object)),
+        Ok(_) => ctx.backoff.reset(&ObjectRef::from_obj(object)),
         Err(Error::Report(_)) => {}
-        Err(error) if is_told::<K>(error, &object, &ctx) => {
-            let old = ctx.statuses.latest(&*object);
+        Err(error) if is_told(error, object, &ctx) => {
+            let old = ctx.statuses.latest(object);
             let deleting = object.meta().deletion_timestamp.is_some();
             let status = resident::hindered(hurdle(error), &error.sentence(), deleting, &old, Timestamp::now());
-            if let Err(error) = tell::<K>(&object, &ctx, &old, status).await {
+            if let Err(error) = tell(object, &ctx, &old, status).await {
                 tracing::warn!(%error, "cannot tell it in the status");
             }
         }
@@ -126,7 +126,7 @@ async fn act<K: Kind>(
         if !ctx.shared.leadership.held() {
             return Err(Error::NotLeader);
         }
-        tracing::info!(kind = %K::Object::kind(&()), name = name_of::<K>(object), frontend = target(home).authority(), ?act, "Temporal");
+        tracing::info!(kind = %K::Object::kind(&()), name = name_of::<K>(object), frontend = target(home).authority(), ?act, "writes to Temporal");
         ctx.kind.act(valid, home, act).await?;
     }
     for news in &plan.news {

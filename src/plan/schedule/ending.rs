@@ -2,15 +2,15 @@
 
 use super::{Act, InTemporal, SchedulePlan, Seen};
 use crate::api::resident::Phase;
-use crate::api::schedule::{TemporalSchedule, TemporalScheduleStatus};
-use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, ResidentPlan, Verdict, Wake, is_let_go};
+use crate::api::schedule::TemporalScheduleStatus;
+use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, ResidentPlan, Verdict, Wake};
 use crate::plan::seat::Seat;
 use crate::validate::ValidSchedule;
 use k8s_openapi::jiff::Timestamp;
 
 /// The schedule goes first, if it may and as long as there is something that has it.
 pub(super) fn plan(
-    object: &TemporalSchedule,
+    generation: Option<i64>,
     valid: &ValidSchedule,
     seat: &Seat,
     seen: Option<&Seen>,
@@ -18,10 +18,8 @@ pub(super) fn plan(
     now: Timestamp,
 ) -> SchedulePlan {
     let mut status = old.clone();
-    let generation = object.metadata.generation;
-    let kept = !valid.allow_deletion || is_let_go(object);
     let wait = match (seat, seen) {
-        _ if kept => None,
+        _ if !valid.deletes => None,
         (Seat::Waiting(why) | Seat::NamespaceWaiting(why), _) => Some(format!("{why} {HOW_TO_LET_GO}")),
         (_, Some(Seen { taken_by: None, temporal: InTemporal::Found(_) })) => {
             Some("The schedule is being deleted in Temporal.".to_owned())

@@ -4,10 +4,10 @@
 //! users' and Temporal's own: it is touched only when the manifest's value of it changes, which `status.declaredState`
 //! remembers.
 //!
-//! A server that keeps schedules as workflows answers before it has carried a change out, and drops it unheard when the
-//! schedule has changed in between. So a change is told in the status before it is sent, and counts as carried out when
-//! Temporal shows that it has carried one out since (`status.sent`). One that is carried out and still not what Temporal
-//! gives back is not sent for ever.
+//! A server that keeps schedules as workflows drops a change unheard when the schedule has changed in between. So a change is
+//! told in the status before it is sent, and counts as carried out when Temporal shows that it has carried one out since
+//! (`status.sent`); until then it is sent again. One that is carried out and still not what Temporal gives back is not sent
+//! for ever.
 
 mod ending;
 mod said;
@@ -19,8 +19,7 @@ use crate::api::schedule::{SentUpdate, StateSpec, TemporalSchedule, TemporalSche
 use crate::build::hash_of;
 use crate::schedule::{Change, Found, State, differences};
 use crate::validate::ValidSchedule;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use said::Said;
 use std::fmt;
 use std::time::Duration;
@@ -31,8 +30,6 @@ const SOON: Duration = Duration::from_secs(2);
 const WAITING: Duration = Duration::from_secs(5);
 /// How often a schedule is looked at that is as it should be.
 pub const CALM: Duration = Duration::from_secs(30);
-/// A change that Temporal has not carried out after this time is sent again: whether it was ever sent is not known.
-const ONCE_MORE: SignedDuration = SignedDuration::from_secs(10);
 /// How often a change is carried out in vain before it is left.
 const MOST_TIMES: i32 = 3;
 
@@ -93,7 +90,7 @@ pub fn plan(
 ) -> SchedulePlan {
     let generation = object.metadata.generation;
     if valid.deleting {
-        return ending::plan(object, valid, seat, seen, old, now);
+        return ending::plan(generation, valid, seat, seen, old, now);
     }
     let mut status = old.clone();
     let was_ready = conditions::is_true(&old.conditions, conditions::READY);
@@ -111,7 +108,7 @@ pub fn plan(
             (status.declared_state, status.sent, status.finished) = (None, None, None);
             (Some(Act::Create), Said::Creating)
         }
-        (None, InTemporal::Found(found)) => existing(valid, &mark, &mut status, found, now),
+        (None, InTemporal::Found(found)) => existing(valid, &mark, &mut status, found),
     };
     let drifted = old.observed_generation == generation && old.sent.is_none() && was_ready;
     let news = drift(&said).filter(|_| drifted && act.is_some());
@@ -129,7 +126,7 @@ fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Duration) -
     ResidentPlan {
         acts: Vec::new(),
         tell_first: false,
-        finalizer: if valid.allow_deletion { Finalizer::Hold } else { Finalizer::LetGo },
+        finalizer: if valid.deletes { Finalizer::Hold } else { Finalizer::LetGo },
         status,
         news: Vec::new(),
         wake: Wake::After(wake),
@@ -142,7 +139,6 @@ fn existing(
     mark: &str,
     status: &mut TemporalScheduleStatus,
     found: &Found,
-    now: Timestamp,
 ) -> (Option<Act>, Said) {
     let updated = found.updated.map(|at| at.to_string());
     let sent = status.sent.clone().filter(|sent| sent.declared == mark);
@@ -159,17 +155,11 @@ fn existing(
         status.finished = finished.then(|| mark.to_owned());
         return (None, settled(valid, found, finished));
     }
-    let token = hex(&found.token);
-    let on_its_way = |sent: &SentUpdate| sent.token == token && now.duration_since(sent.at.0) < ONCE_MORE;
-    if sent.as_ref().is_some_and(on_its_way) {
-        return (None, Said::Sent);
-    }
     let times = sent.map_or(0, |sent| sent.times + i32::from(carried_out));
     if times >= MOST_TIMES {
         return (None, Said::NotKept(fields));
     }
-    let at = Time(conditions::whole_seconds(now));
-    status.sent = Some(SentUpdate { declared: mark.to_owned(), token, updated, at, times });
+    status.sent = Some(SentUpdate { declared: mark.to_owned(), updated, times });
     status.finished = None;
     let state = state.unwrap_or_else(|| found.state.clone());
     let change = Change { definition: valid.definition.clone(), state, from: found.clone() };
@@ -209,10 +199,6 @@ fn drift(said: &Said) -> Option<News> {
     let Said::Updating(fields) = said else { return None };
     let note = format!("Changed in Temporal and put right: {}.", fields.join(", "));
     (!fields.is_empty()).then_some(News { reason: "DriftPutRight", note, warns: false })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -27,8 +27,6 @@ pub(super) enum Said {
     Creating,
     /// These fields, or the state, are put right.
     Updating(Vec<&'static str>),
-    /// A change is not yet carried out.
-    Sent,
     /// These fields are not what was declared, however often it is sent.
     NotKept(Vec<&'static str>),
     /// Another resource has it.
@@ -40,7 +38,7 @@ pub(super) enum Said {
 impl Said {
     /// Whether there is nothing to wait for.
     pub(super) fn is_settled(&self) -> bool {
-        !matches!(self, Self::Creating | Self::Updating(_) | Self::Sent | Self::NoNamespace)
+        !matches!(self, Self::Creating | Self::Updating(_) | Self::NoNamespace)
     }
 
     /// Writes it into a status. A schedule that was ready acts while it is changed.
@@ -51,7 +49,7 @@ impl Said {
         generation: Option<i64>,
         now: Timestamp,
     ) {
-        let serves = was_ready && matches!(self, Self::Updating(_) | Self::Sent);
+        let serves = was_ready && matches!(self, Self::Updating(_));
         let verdict = Verdict::from(self);
         if serves {
             verdict.serving().into_status(status, generation, now)
@@ -63,7 +61,7 @@ impl Said {
     fn phase(&self) -> Phase {
         match self {
             Self::Acts { .. } | Self::Paused { .. } | Self::Finished => Phase::Ready,
-            Self::Creating | Self::Updating(_) | Self::Sent | Self::NoNamespace => Phase::Pending,
+            Self::Creating | Self::Updating(_) | Self::NoNamespace => Phase::Pending,
             Self::NotKept(_) | Self::Taken(_) => Phase::Failed,
         }
     }
@@ -74,7 +72,7 @@ impl Said {
             Self::Paused { .. } => "SchedulePaused",
             Self::Finished => "ScheduleFinished",
             Self::Creating => "CreatingSchedule",
-            Self::Updating(_) | Self::Sent => "UpdatingSchedule",
+            Self::Updating(_) => "UpdatingSchedule",
             Self::NotKept(_) => "ScheduleNotKept",
             Self::Taken(_) => "ScheduleTaken",
             Self::NoNamespace => "NamespaceNotReady",
@@ -95,7 +93,6 @@ impl Said {
             Self::Creating => "The schedule is being made.".to_owned(),
             Self::Updating(fields) if fields.is_empty() => "The schedule's state is being changed.".to_owned(),
             Self::Updating(fields) => format!("The schedule is being changed: {}.", fields.join(", ")),
-            Self::Sent => "Temporal has the change and has not carried it out yet.".to_owned(),
             Self::NotKept(fields) => format!(
                 "Temporal does not keep {} as declared; does something else change the schedule? Change the manifest or end the other.",
                 fields.join(", ")

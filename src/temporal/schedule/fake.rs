@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::future::{BoxFuture, FutureExt, ready};
+use futures::future::{FutureExt, ready};
 use k8s_openapi::jiff::Timestamp;
 
-use super::super::{Target, TemporalError};
+use super::super::{Answer, Target};
 use super::{NewSchedule, ScheduleRef, Schedules};
 use crate::schedule::{Change, Found};
 
@@ -45,20 +45,11 @@ impl FakeSchedules {
 }
 
 impl Schedules for FakeSchedules {
-    fn describe_schedule<'a>(
-        &'a self,
-        _: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<Option<Found>, TemporalError>> {
+    fn describe_schedule<'a>(&'a self, _: &'a Target, which: &'a ScheduleRef) -> Answer<'a, Option<Found>> {
         ready(Ok(self.get(which))).boxed()
     }
 
-    fn create_schedule<'a>(
-        &'a self,
-        _: &'a Target,
-        which: &'a ScheduleRef,
-        new: &'a NewSchedule,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    fn create_schedule<'a>(&'a self, _: &'a Target, which: &'a ScheduleRef, new: &'a NewSchedule) -> Answer<'a, ()> {
         let mut state = self.lock();
         state.writes.push("CreateSchedule");
         let found = Found {
@@ -73,12 +64,7 @@ impl Schedules for FakeSchedules {
         ready(Ok(())).boxed()
     }
 
-    fn update_schedule<'a>(
-        &'a self,
-        _: &'a Target,
-        which: &'a ScheduleRef,
-        change: &'a Change,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    fn update_schedule<'a>(&'a self, _: &'a Target, which: &'a ScheduleRef, change: &'a Change) -> Answer<'a, ()> {
         let mut state = self.lock();
         state.writes.push("UpdateSchedule");
         if let Some(found) = state.all.get_mut(which).filter(|found| found.token == change.from.token) {
@@ -90,11 +76,7 @@ impl Schedules for FakeSchedules {
         ready(Ok(())).boxed()
     }
 
-    fn delete_schedule<'a>(
-        &'a self,
-        _: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    fn delete_schedule<'a>(&'a self, _: &'a Target, which: &'a ScheduleRef) -> Answer<'a, ()> {
         let mut state = self.lock();
         state.writes.push("DeleteSchedule");
         state.all.remove(which);

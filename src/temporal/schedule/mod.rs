@@ -7,9 +7,11 @@ pub use fake::FakeSchedules;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::FutureExt;
 use prost::Message;
+use tokio::time::sleep;
 use tonic::transport::Channel;
 
 use super::grpc::MAX_ANSWER;
@@ -19,11 +21,14 @@ use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
 use super::proto::workflow::{
     CreateScheduleRequest, DeleteScheduleRequest, DescribeScheduleRequest, UpdateScheduleRequest,
 };
-use super::{GrpcTemporal, Target, TemporalError};
+use super::{Answer, GrpcTemporal, Target, TemporalError};
 use crate::schedule::{Change, Definition, Found, Input, State};
 
 /// Who the operator is, in Temporal's histories.
 const IDENTITY: &str = "temporal-operator";
+
+/// Between looks whether a change is carried out, in milliseconds.
+const PAUSES: [u64; 6] = [50, 100, 200, 400, 800, 1600];
 
 /// A schedule of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,11 +53,7 @@ pub struct NewSchedule {
 /// What the operator asks and tells a Temporal cluster about schedules.
 pub trait Schedules: Send + Sync {
     /// The schedule; `None` when the namespace has none of that id.
-    fn describe_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<Option<Found>, TemporalError>>;
+    fn describe_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef) -> Answer<'a, Option<Found>>;
 
     /// Makes a schedule.
     fn create_schedule<'a>(
@@ -60,30 +61,17 @@ pub trait Schedules: Send + Sync {
         target: &'a Target,
         which: &'a ScheduleRef,
         new: &'a NewSchedule,
-    ) -> BoxFuture<'a, Result<(), TemporalError>>;
+    ) -> Answer<'a, ()>;
 
-    /// Changes a schedule, unless it has changed since it was looked at. A server may answer before it has done so.
-    fn update_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-        change: &'a Change,
-    ) -> BoxFuture<'a, Result<(), TemporalError>>;
+    /// Changes a schedule, unless it has changed since it was looked at.
+    fn update_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef, change: &'a Change) -> Answer<'a, ()>;
 
     /// Deletes a schedule. One that is not there is deleted.
-    fn delete_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<(), TemporalError>>;
+    fn delete_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef) -> Answer<'a, ()>;
 }
 
 impl Schedules for GrpcTemporal {
-    fn describe_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<Option<Found>, TemporalError>> {
+    fn describe_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef) -> Answer<'a, Option<Found>> {
         self.described(target, which).boxed()
     }
 
@@ -92,7 +80,7 @@ impl Schedules for GrpcTemporal {
         target: &'a Target,
         which: &'a ScheduleRef,
         new: &'a NewSchedule,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    ) -> Answer<'a, ()> {
         let request = CreateScheduleRequest {
             namespace: which.namespace.clone(),
             schedule_id: which.id.clone(),
@@ -109,20 +97,11 @@ impl Schedules for GrpcTemporal {
         .boxed()
     }
 
-    fn update_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-        change: &'a Change,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    fn update_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef, change: &'a Change) -> Answer<'a, ()> {
         self.updated(target, which, change).boxed()
     }
 
-    fn delete_schedule<'a>(
-        &'a self,
-        target: &'a Target,
-        which: &'a ScheduleRef,
-    ) -> BoxFuture<'a, Result<(), TemporalError>> {
+    fn delete_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef) -> Answer<'a, ()> {
         self.deleted(target, which).boxed()
     }
 }
@@ -156,7 +135,20 @@ impl GrpcTemporal {
             search_attributes: attributes(&change.definition),
         };
         let ask = |channel| async { service(channel).update_schedule(self.request(request.clone())).await };
-        self.call(target, call, ask).await.map(drop).map_err(passing)
+        self.call(target, call, ask).await.map_err(passing)?;
+        self.carried_out(target, which, &change.from.token).await
+    }
+
+    /// A server that keeps a schedule as a workflow answers before it has changed it: its mark of it tells.
+    async fn carried_out(&self, target: &Target, which: &ScheduleRef, before: &[u8]) -> Result<(), TemporalError> {
+        for pause in PAUSES {
+            match self.described(target, which).await? {
+                Some(found) if found.token == before => sleep(Duration::from_millis(pause)).await,
+                _ => return Ok(()),
+            }
+        }
+        let reason = "the change is taken and not carried out".to_owned();
+        Err(TemporalError::Unreachable { call: "UpdateSchedule", reason })
     }
 
     async fn deleted(&self, target: &Target, which: &ScheduleRef) -> Result<(), TemporalError> {

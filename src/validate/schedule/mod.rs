@@ -4,6 +4,7 @@ mod action;
 mod times;
 
 use super::{Invalid, Problems, is_dns_label};
+use crate::api::annotations;
 use crate::api::schedule::{Overlap, PolicySpec, StateSpec, TemporalSchedule};
 use crate::schedule::{Definition, Input, Policy, State, duration as go};
 use kube::ResourceExt;
@@ -31,7 +32,7 @@ pub struct ValidSchedule {
     /// `spec.schedule` as written, to be known again.
     pub declared: String,
     /// Whether it goes with its resource.
-    pub allow_deletion: bool,
+    pub deletes: bool,
     /// Whether its resource is being deleted.
     pub deleting: bool,
 }
@@ -52,6 +53,7 @@ pub fn read(resource: &TemporalSchedule) -> Result<ValidSchedule, Invalid> {
         "spec.namespaceRef.namespace",
         "must be the name of a Kubernetes namespace; correct it",
     );
+    let let_go = resource.annotations().get(annotations::LET_GO).is_some_and(|value| value == "true");
     let declared_state = spec.schedule.state.clone().unwrap_or_default();
     let valid = ValidSchedule {
         id: resource.name_any(),
@@ -70,7 +72,7 @@ pub fn read(resource: &TemporalSchedule) -> Result<ValidSchedule, Invalid> {
         declared_state,
         memo: spec.memo.as_ref().map(memo),
         declared: serde_json::to_string(&spec.schedule).unwrap_or_default(),
-        allow_deletion: spec.allow_deletion,
+        deletes: spec.allow_deletion && !let_go,
         deleting: resource.metadata.deletion_timestamp.is_some(),
     };
     if problems.0.is_empty() { Ok(valid) } else { Err(Invalid { problems: problems.0 }) }
