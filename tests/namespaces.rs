@@ -87,6 +87,8 @@ async fn one_made_before_its_cluster_waits_and_is_registered_with_it() {
     until(&world, NAMESPACE, Phase::Pending, "There is no TemporalCluster ns/c").await;
     world.api.put(&manifest());
     until(&world, NAMESPACE, Phase::Pending, "Waits until TemporalCluster ns/c is ready").await;
+    until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
+    tokio::time::resume();
     until(&world, NAMESPACE, Phase::Ready, "retention of 168h and 1 search attribute").await;
     assert_eq!(world.temporal.take_writes(), ["RegisterNamespace orders", "AddSearchAttributes orders"]);
     let status = status(&world);
@@ -98,6 +100,7 @@ async fn one_made_before_its_cluster_waits_and_is_registered_with_it() {
 #[tokio::test(start_paused = true)]
 async fn attributes_are_ready_only_when_every_server_knows_them() {
     let world = ready().await;
+    tokio::time::resume(); // the time is in the status, so it is the real one
     let _operator = world.operator();
     world.api.put(&namespace(&json!({"customSearchAttributes": {"Customer": "Keyword"}})));
     until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
@@ -111,7 +114,7 @@ async fn a_settled_namespace_is_read_with_a_list_a_minute_and_never_written() {
     let world = ready().await;
     let operator = world.operator();
     for name in ["orders", "bills", "mails"] {
-        let mut one = namespace(&json!({"customSearchAttributes": {"Customer": "Keyword"}}));
+        let mut one = namespace(&json!({"data": {"team": "a"}}));
         one.metadata.name = Some(name.to_owned());
         world.api.put(&one);
     }
@@ -187,13 +190,14 @@ async fn an_existing_one_is_adopted_and_what_cannot_be_undone_is_told() {
 #[tokio::test(start_paused = true)]
 async fn attributes_go_only_when_that_is_allowed() {
     let world = ready().await;
+    tokio::time::resume();
     let _operator = world.operator();
     world.api.put(&namespace(&json!({"customSearchAttributes": {"Customer": "Keyword", "Items": "Int"}})));
     until(&world, NAMESPACE, Phase::Ready, "2 search attributes").await;
     // one that nobody declared is nobody's to remove
     world.temporal.namespaces().get_mut("orders").unwrap().columns.insert("Text01".to_owned(), "Byhand".to_owned());
     let edit = |change: fn(&mut TemporalNamespace)| world.api.edit(NAMESPACE, "orders", change);
-    edit(|n| drop(n.spec.custom_search_attributes.as_mut().unwrap().remove("Items")));
+    edit(|n| n.spec.custom_search_attributes.as_mut().unwrap().retain(|name, _| name != "Items"));
     until(&world, NAMESPACE, Phase::Ready, "declared no longer stay (Items)").await;
     let _ = world.temporal.take_writes();
     edit(|n| n.spec.allow_search_attribute_deletion = true);
@@ -346,6 +350,9 @@ async fn another_teams_manifest_is_refused_until_the_cluster_allows_it() {
 fn end(world: &World) -> (BTreeMap<String, Value>, String) {
     let mut state = world.state();
     state.retain(|name, _| name.contains("TemporalNamespace"));
+    for object in state.values_mut() {
+        object["status"].as_object_mut().unwrap().remove("usableFrom");
+    }
     (state, format!("{:?}", world.temporal.namespaces()))
 }
 
@@ -355,8 +362,8 @@ async fn an_operator_that_is_killed_at_any_write_converges() {
     let world = ready().await;
     let operator = world.operator();
     world.api.put(&namespace(&spec));
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    world.api.wait_quiet(Duration::from_secs(30)).await;
+    until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
+    world.api.wait_quiet(Duration::from_secs(3)).await;
     let expected = end(&world);
     let writes = world.writes().len();
     drop(operator);
@@ -371,8 +378,8 @@ async fn an_operator_that_is_killed_at_any_write_converges() {
             assert!(killed || nth == writes, "write {nth} of {writes} never came");
             drop(first);
             let _second = world.operator();
-            until(&world, NAMESPACE, Phase::Ready, "").await;
-            world.api.wait_quiet(Duration::from_secs(30)).await;
+            until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
+            world.api.wait_quiet(Duration::from_secs(3)).await;
             assert_eq!(end(&world), expected, "killed {cut:?} write {nth} of {writes}");
             world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
             gone(&world, NAMESPACE).await;

@@ -73,13 +73,16 @@ impl Kept {
         })
     }
 
-    /// The earlier resource that has the schedule.
-    fn taken_by(&self, object: &TemporalSchedule) -> Option<String> {
+    /// The resource that had the schedule first, of those that may use the cluster.
+    async fn taken_by(&self, object: &TemporalSchedule, cluster: &ClusterRef) -> Result<Option<String>, Error> {
         let place = place(object);
-        let own = self.schedules.get(&place)?;
-        let rivals = self.schedules.rivals(&place);
-        let earlier = rivals.into_iter().find(|(other_place, other)| other.precedes(other_place, &own, &place));
-        earlier.map(|((namespace, name), _)| format!("{namespace}/{name}"))
+        let Some(own) = self.schedules.get(&place) else { return Ok(None) };
+        for (other, resident) in self.schedules.rivals(&place) {
+            if resident.precedes(&other, &own, &place) && self.seats.is_allowed(cluster, &other.0).await? {
+                return Ok(Some(format!("{}/{}", other.0, other.1)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -118,7 +121,7 @@ impl Kind for Kept {
             Err(error) if error.is_missing_namespace() => InTemporal::NoNamespace,
             Err(error) => return Err(error.into()),
         };
-        Ok(Seen { taken_by: self.taken_by(object), temporal })
+        Ok(Seen { taken_by: self.taken_by(object, &home.cluster).await?, temporal })
     }
 
     fn plan(

@@ -9,10 +9,18 @@ pub fn page(crd: &CustomResourceDefinition) -> String {
     let kind = &crd.spec.names.kind;
     let version = &crd.spec.versions[0];
     let root = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+    let (guide, repeated) = match kind.as_str() {
+        "TemporalCluster" => (
+            "temporalcluster.md",
+            " `history`, `matching`, `worker` and `internalFrontend` have the fields of `frontend`, `visibilityStore` and \
+             `secondaryVisibilityStore` those of `defaultStore`, every `overrides` those of `services.overrides`.",
+        ),
+        "TemporalNamespace" => ("namespaces.md", ""),
+        other => panic!("no page explains {other}"),
+    };
     let mut page = format!(
         "# {kind}, field by field\n\n`{}/{}`. Made from the types by `make generate`; what the fields do and how they work \
-         together is in [temporalcluster.md](../temporalcluster.md). `history`, `matching`, `worker` and `internalFrontend` have the \
-         fields of `frontend`, `visibilityStore` and `secondaryVisibilityStore` those of `defaultStore`, every `overrides` those of `services.overrides`.\n",
+         together is in [{guide}](../{guide}).{repeated}\n",
         crd.spec.group, version.name
     );
     for part in ["spec", "status"] {
