@@ -12,12 +12,10 @@ use std::time::Duration;
 use futures::future::FutureExt;
 use prost::Message;
 use tokio::time::sleep;
-use tonic::transport::Channel;
 
-use super::grpc::MAX_ANSWER;
+use super::canary::workflow;
 use super::proto::common::{Memo, SearchAttributes};
 use super::proto::schedule::Schedule;
-use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
 use super::proto::workflow::{
     CreateScheduleRequest, DeleteScheduleRequest, DescribeScheduleRequest, UpdateScheduleRequest,
 };
@@ -91,7 +89,8 @@ impl Schedules for GrpcTemporal {
             search_attributes: attributes(&new.definition),
         };
         async move {
-            let ask = |channel| async { service(channel).create_schedule(self.request(request.clone())).await };
+            let ask = |channel| async { workflow(channel).create_schedule(self.request(request.clone())).await };
+            let _turn = self.turns.take(&target.cluster).await;
             self.call(target, "CreateSchedule", ask).await.map(drop)
         }
         .boxed()
@@ -110,10 +109,11 @@ impl GrpcTemporal {
     async fn described(&self, target: &Target, which: &ScheduleRef) -> Result<Option<Found>, TemporalError> {
         let ask = |channel| async move {
             let ScheduleRef { namespace, id } = which.clone();
-            service(channel)
+            workflow(channel)
                 .describe_schedule(self.request(DescribeScheduleRequest { namespace, schedule_id: id }))
                 .await
         };
+        let _turn = self.turns.take(&target.cluster).await;
         match self.call(target, "DescribeSchedule", ask).await {
             Ok(answer) => Ok(Some(convert::found(answer))),
             Err(error) if is_absent(&error) => Ok(None),
@@ -134,8 +134,10 @@ impl GrpcTemporal {
             request_id: request_id(),
             search_attributes: attributes(&change.definition),
         };
-        let ask = |channel| async { service(channel).update_schedule(self.request(request.clone())).await };
+        let ask = |channel| async { workflow(channel).update_schedule(self.request(request.clone())).await };
+        let turn = self.turns.take(&target.cluster).await;
         self.call(target, call, ask).await.map_err(passing)?;
+        drop(turn);
         self.carried_out(target, which, &change.from.token).await
     }
 
@@ -155,17 +157,14 @@ impl GrpcTemporal {
         let ask = |channel| async move {
             let ScheduleRef { namespace, id } = which.clone();
             let request = DeleteScheduleRequest { namespace, schedule_id: id, identity: IDENTITY.to_owned() };
-            service(channel).delete_schedule(self.request(request)).await
+            workflow(channel).delete_schedule(self.request(request)).await
         };
+        let _turn = self.turns.take(&target.cluster).await;
         match self.call(target, "DeleteSchedule", ask).await {
             Err(error) if !is_absent(&error) => Err(error),
             _ => Ok(()),
         }
     }
-}
-
-fn service(channel: Channel) -> WorkflowServiceClient<Channel> {
-    WorkflowServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }
 
 /// Absent attributes are left as they are; an empty map would clear them.
