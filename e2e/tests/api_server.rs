@@ -2,6 +2,8 @@
 //! API server takes the CRD at all shows that no rule exceeds CEL's cost limit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+#[path = "../../tests/admission/namespaces.rs"]
+mod namespaces;
 #[path = "../../tests/admission/schedules.rs"]
 mod schedules;
 #[path = "../../tests/admission/table.rs"]
@@ -15,7 +17,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, Config, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use table::{Case, base, cases, merge};
+use table::{base, cases, merge};
 
 const NAMESPACE: &str = "default";
 
@@ -36,10 +38,10 @@ async fn client() -> Client {
 }
 
 fn clusters(client: &Client) -> Api<DynamicObject> {
-    objects(client, "TemporalCluster")
+    of_kind(client, "TemporalCluster")
 }
 
-fn objects(client: &Client, kind: &str) -> Api<DynamicObject> {
+fn of_kind(client: &Client, kind: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("temporal.io", "v1beta1", kind);
     Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::from_gvk(&kind))
 }
@@ -50,12 +52,29 @@ fn object(manifest: Value) -> DynamicObject {
 
 #[tokio::test]
 async fn the_api_server_agrees_with_the_table() {
-    let client = client().await;
-    agrees(&objects(&client, "TemporalCluster"), &base(), &cases(), 60).await;
-    agrees(&objects(&client, "TemporalSchedule"), &schedules::base(), &schedules::cases(), 40).await;
+    let refusals = agrees(&clusters(&client().await), &base(), cases()).await;
+    assert!(refusals >= 60);
+    println!("admission: {refusals} refusals with their words");
 }
 
-async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: &[Case], least: usize) {
+#[tokio::test]
+async fn the_api_server_agrees_with_the_table_of_namespaces() {
+    let api = of_kind(&client().await, "TemporalNamespace");
+    let refusals = agrees(&api, &namespaces::base(), namespaces::cases()).await;
+    assert!(refusals >= 25);
+    println!("admission of namespaces: {refusals} refusals with their words");
+}
+
+#[tokio::test]
+async fn the_api_server_agrees_with_the_table_of_schedules() {
+    let api = of_kind(&client().await, "TemporalSchedule");
+    let refusals = agrees(&api, &schedules::base(), schedules::cases()).await;
+    assert!(refusals >= 40);
+    println!("admission of schedules: {refusals} refusals with their words");
+}
+
+/// Sends every case; how many were refused.
+async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: Vec<table::Case>) -> usize {
     let dry_run = PostParams { dry_run: true, field_manager: None };
     let mut wrong = Vec::new();
     let mut refusals = 0;
@@ -70,14 +89,13 @@ async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: &[Case], least: u
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(refusals >= least);
-    println!("admission of {}: {refusals} refusals with their words", base["kind"]);
+    refusals
 }
 
-/// Every TemporalCluster in a fenced block of the documents is taken as it stands.
+/// Every resource of ours in a fenced block of the documents is taken as it stands.
 #[tokio::test]
 async fn examples_of_the_documents_are_taken() {
-    let api = clusters(&client().await);
+    let client = client().await;
     let dry_run = PostParams { dry_run: true, field_manager: None };
     let repo = e2e::layout::Layout::from_environment().unwrap().repo;
     let pages = std::fs::read_dir(repo.join("docs")).unwrap().map(|e| e.unwrap().path());
@@ -89,9 +107,9 @@ async fn examples_of_the_documents_are_taken() {
         for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             for document in serde_yaml::Deserializer::from_str(block) {
                 let Ok(mut manifest) = Value::deserialize(document) else { continue };
-                if manifest["kind"] != "TemporalCluster" {
-                    continue;
-                }
+                let kinds = ["TemporalCluster", "TemporalNamespace", "TemporalSchedule"];
+                let Some(kind) = kinds.into_iter().find(|k| manifest["kind"] == *k) else { continue };
+                let api = of_kind(&client, kind);
                 manifest["metadata"]["namespace"] = json!(NAMESPACE);
                 match api.create(&dry_run, &object(manifest)).await {
                     Ok(_) => taken += 1,
@@ -101,8 +119,33 @@ async fn examples_of_the_documents_are_taken() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(taken >= 8, "{taken} examples are found");
+    assert!(taken >= 12, "{taken} examples are found");
     println!("documents: {taken} examples are taken");
+}
+
+#[tokio::test]
+async fn what_may_not_change_of_a_namespace_is_refused() {
+    let api = of_kind(&client().await, "TemporalNamespace");
+    let mut manifest = namespaces::base();
+    manifest["metadata"]["name"] = json!("immutable");
+    let params = PatchParams::apply("admission-test").force();
+    api.patch("immutable", &params, &Patch::Apply(object(manifest))).await.unwrap();
+    let changes = [
+        (json!({"clusterRef": {"name": "other"}}), Some("spec.clusterRef: cannot change")),
+        (json!({"clusterRef": {"namespace": "other"}}), Some("spec.clusterRef: cannot change")),
+        (json!({"retentionPeriod": "72h"}), None),
+    ];
+    let mut wrong = Vec::new();
+    for (spec, words) in changes {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        match (api.patch("immutable", &PatchParams::default().dry_run(), &patch).await, words) {
+            (Ok(_), None) => {}
+            (Err(kube::Error::Api(status)), Some(words)) if status.message.contains(words) => {}
+            (answer, words) => wrong.push(format!("{spec}: expected {words:?}, got {:?}", answer.err())),
+        }
+    }
+    api.delete("immutable", &DeleteParams::default()).await.unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ mod scenarios {
     mod idle;
     mod leader;
     mod losses;
+    mod namespaces;
     mod neighbours;
     mod observed;
     mod opensearch;

@@ -13,6 +13,7 @@ use crate::report::report;
 use crate::temporal::ClusterRef;
 use crate::validate::{self, Invalid, ValidCluster};
 use crate::watches::Live;
+use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 /// One reconcile, within its deadline and isolated from panics.
 pub(super) async fn reconcile(cluster: Arc<TemporalCluster>, ctx: Arc<Ctx>) -> Result<Action, Error> {
     let started = Instant::now();
-    let result = guarded(step(&cluster, &ctx)).await;
+    let result = guarded(step(&cluster, &ctx).boxed()).await;
     ctx.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
         Ok(_) => ctx.backoff.reset(&key(&cluster)),

@@ -2,8 +2,8 @@
 
 use super::Error;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::any::Any;
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A turn within its deadline and isolated from panics of its own.
-pub(super) async fn guarded<T>(turn: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
-    let work = AssertUnwindSafe(turn.boxed()).catch_unwind();
+pub(super) async fn guarded<T>(turn: BoxFuture<'_, Result<T, Error>>) -> Result<T, Error> {
+    let work = AssertUnwindSafe(turn).catch_unwind();
     match tokio::time::timeout(DEADLINE, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Error::Panic(panic_text(panic.as_ref()))),

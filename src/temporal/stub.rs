@@ -13,11 +13,14 @@ use tonic::{Code, Request, Response, Status};
 
 use super::proto::admin::admin_service_server::{AdminService, AdminServiceServer};
 use super::proto::cluster::{HostInfo, MembershipInfo, RingInfo};
-use super::proto::temporal::api::namespace::v1::NamespaceInfo;
+use super::proto::namespace::{NamespaceConfig, NamespaceInfo};
+use super::proto::operator::operator_service_server::{OperatorService, OperatorServiceServer};
 use super::proto::workflow::workflow_service_server::{WorkflowService, WorkflowServiceServer};
-use super::proto::{admin, workflow};
+use super::proto::{admin, operator, workflow};
 use super::*;
-use crate::schedule::{Change, Definition, State};
+use crate::api::namespace::AttributeType;
+use crate::plan::namespace::Change;
+use crate::schedule::{self, Definition, State};
 
 /// Answers of the stub. All default to success.
 #[derive(Clone, Default)]
@@ -32,6 +35,8 @@ struct Stub {
     hanging: Option<&'static str>,
     namespaces: Vec<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
+    /// The last write to a namespace.
+    heard: Arc<Mutex<String>>,
 }
 
 impl Stub {
@@ -40,7 +45,8 @@ impl Stub {
         let address = listener.local_addr().unwrap();
         let server = Server::builder()
             .add_service(AdminServiceServer::new(self.clone()))
-            .add_service(WorkflowServiceServer::new(self.clone()));
+            .add_service(WorkflowServiceServer::new(self.clone()))
+            .add_service(OperatorServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
         target(address)
     }
@@ -62,6 +68,10 @@ impl Stub {
             }
             _ => Ok(()),
         }
+    }
+
+    fn hear(&self, message: &impl std::fmt::Debug) {
+        *self.heard.lock().unwrap() = format!("{message:?}");
     }
 
     fn calls(&self) -> Vec<String> {
@@ -114,7 +124,7 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeNamespaceRequest>,
     ) -> Result<Response<workflow::DescribeNamespaceResponse>, Status> {
         self.enter("DescribeNamespace", &request).await?;
-        Ok(Response::new(workflow::DescribeNamespaceResponse::default()))
+        Ok(Response::new(named(&request.get_ref().namespace)))
     }
 
     async fn list_namespaces(
@@ -122,10 +132,40 @@ impl WorkflowService for Stub {
         request: Request<workflow::ListNamespacesRequest>,
     ) -> Result<Response<workflow::ListNamespacesResponse>, Status> {
         self.enter("ListNamespaces", &request).await?;
-        let named = |name: &&str| workflow::DescribeNamespaceResponse {
-            namespace_info: Some(NamespaceInfo { name: (*name).to_owned() }),
-        };
-        Ok(Response::new(workflow::ListNamespacesResponse { namespaces: self.namespaces.iter().map(named).collect() }))
+        // a page has three
+        let at = request.get_ref().next_page_token.first().copied().map_or(0, usize::from);
+        let rest = self.namespaces.get(at..).unwrap_or_default();
+        let next = at + 3;
+        let next_page_token = if next < self.namespaces.len() { vec![u8::try_from(next).unwrap()] } else { Vec::new() };
+        let namespaces = rest.iter().take(3).map(|name| named(name)).collect();
+        Ok(Response::new(workflow::ListNamespacesResponse { namespaces, next_page_token }))
+    }
+
+    async fn register_namespace(
+        &self,
+        request: Request<workflow::RegisterNamespaceRequest>,
+    ) -> Result<Response<workflow::RegisterNamespaceResponse>, Status> {
+        self.enter("RegisterNamespace", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workflow::RegisterNamespaceResponse {}))
+    }
+
+    async fn update_namespace(
+        &self,
+        request: Request<workflow::UpdateNamespaceRequest>,
+    ) -> Result<Response<workflow::UpdateNamespaceResponse>, Status> {
+        self.enter("UpdateNamespace", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workflow::UpdateNamespaceResponse {}))
+    }
+
+    async fn count_workflow_executions(
+        &self,
+        request: Request<workflow::CountWorkflowExecutionsRequest>,
+    ) -> Result<Response<workflow::CountWorkflowExecutionsResponse>, Status> {
+        self.enter("CountWorkflowExecutions", &request).await?;
+        assert_eq!(request.get_ref().query, "ExecutionStatus = 'Running'");
+        Ok(Response::new(workflow::CountWorkflowExecutionsResponse { count: 7 }))
     }
 
     async fn list_workflow_executions(
@@ -167,7 +207,10 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeScheduleRequest>,
     ) -> Result<Response<workflow::DescribeScheduleResponse>, Status> {
         self.enter("DescribeSchedule", &request).await?;
-        let conflict_token = request.get_ref().schedule_id.clone().into_bytes();
+        // as a server that keeps schedules as workflows: the second look after a change shows it
+        let looks = self.calls.lock().unwrap().iter().skip_while(|call| *call != "UpdateSchedule").count();
+        let changed = if looks > 2 { "'" } else { "" };
+        let conflict_token = format!("{}{changed}", request.get_ref().schedule_id).into_bytes();
         Ok(Response::new(workflow::DescribeScheduleResponse { conflict_token, ..Default::default() }))
     }
 
@@ -186,6 +229,56 @@ impl WorkflowService for Stub {
     ) -> Result<Response<workflow::DeleteScheduleResponse>, Status> {
         self.enter("DeleteSchedule", &request).await?;
         Ok(Response::new(workflow::DeleteScheduleResponse {}))
+    }
+}
+
+/// One whose name begins with `deleted` is.
+fn named(name: &str) -> workflow::DescribeNamespaceResponse {
+    let state = if name.starts_with("deleted") { 3 } else { 1 };
+    let info = NamespaceInfo { name: name.to_owned(), state, id: format!("id-{name}"), ..NamespaceInfo::default() };
+    let retention = prost_types::Duration { seconds: 3600, nanos: 0 };
+    let config = NamespaceConfig {
+        workflow_execution_retention_ttl: Some(retention),
+        custom_search_attribute_aliases: [("Int01".to_owned(), "Items".to_owned())].into(),
+    };
+    workflow::DescribeNamespaceResponse { namespace_info: Some(info), config: Some(config) }
+}
+
+#[tonic::async_trait]
+impl OperatorService for Stub {
+    async fn add_search_attributes(
+        &self,
+        request: Request<operator::AddSearchAttributesRequest>,
+    ) -> Result<Response<operator::AddSearchAttributesResponse>, Status> {
+        self.enter("AddSearchAttributes", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(operator::AddSearchAttributesResponse {}))
+    }
+
+    async fn remove_search_attributes(
+        &self,
+        request: Request<operator::RemoveSearchAttributesRequest>,
+    ) -> Result<Response<operator::RemoveSearchAttributesResponse>, Status> {
+        self.enter("RemoveSearchAttributes", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(operator::RemoveSearchAttributesResponse {}))
+    }
+
+    async fn list_search_attributes(
+        &self,
+        request: Request<operator::ListSearchAttributesRequest>,
+    ) -> Result<Response<operator::ListSearchAttributesResponse>, Status> {
+        self.enter("ListSearchAttributes", &request).await?;
+        let custom_attributes = [("A".to_owned(), 2), ("B".to_owned(), 7), ("Later".to_owned(), 8)].into();
+        Ok(Response::new(operator::ListSearchAttributesResponse { custom_attributes }))
+    }
+
+    async fn delete_namespace(
+        &self,
+        request: Request<operator::DeleteNamespaceRequest>,
+    ) -> Result<Response<operator::DeleteNamespaceResponse>, Status> {
+        self.enter("DeleteNamespace", &request).await?;
+        Ok(Response::new(operator::DeleteNamespaceResponse {}))
     }
 }
 
@@ -377,9 +470,9 @@ async fn a_schedule_is_looked_at_and_changed_as_it_was_seen() {
     let stub = Stub::default();
     let target = stub.serve().await;
     let found = speaker().describe_schedule(&target, &nightly()).await.unwrap().unwrap();
-    let change = Change { definition: Definition::default(), state: State::default(), from: found };
+    let change = schedule::Change { definition: Definition::default(), state: State::default(), from: found };
     speaker().update_schedule(&target, &nightly(), &change).await.unwrap();
-    assert_eq!(stub.calls(), ["DescribeSchedule", "UpdateSchedule"]);
+    assert_eq!(stub.calls(), ["DescribeSchedule", "UpdateSchedule", "DescribeSchedule", "DescribeSchedule"]);
 }
 
 #[tokio::test]
@@ -399,4 +492,63 @@ async fn a_schedule_that_cannot_be_asked_yet_is_asked_later() {
     let stub = Stub { failing, ..Stub::default() };
     let error = speaker().describe_schedule(&stub.serve().await, &nightly()).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn all_pages_of_namespaces_are_read_and_deleted_ones_left_out() {
+    let stub = Stub { namespaces: vec!["a", "deleted-1", "c", "d", "e", "f", "g"], ..Stub::default() };
+    let all = speaker().list(&stub.serve().await).await.unwrap();
+    assert_eq!(all.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["a", "c", "d", "e", "f", "g"]);
+    assert_eq!(stub.calls().len(), 3);
+    assert_eq!((all[0].id.as_str(), all[0].retention), ("id-a", Duration::from_secs(3600)));
+    assert_eq!(all[0].columns["Int01"], "Items");
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_missing_is_no_failure_and_one_that_is_deleted_is_missing() {
+    let call = "DescribeNamespace";
+    let stub = Stub { failing: Some((call, Code::NotFound, Vec::new())), ..Stub::default() };
+    assert_eq!(speaker().describe(&stub.serve().await, "a").await, Ok(None));
+    let stub = Stub::default();
+    assert_eq!(speaker().describe(&stub.serve().await, "deleted-a").await, Ok(None));
+    let stub = Stub { failing: Some((call, Code::ResourceExhausted, Vec::new())), ..Stub::default() };
+    assert!(speaker().describe(&stub.serve().await, "a").await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn an_update_sends_what_changes_and_nothing_else() {
+    let stub = Stub::default();
+    let target = stub.serve().await;
+    let retention = Change { retention: Some(Duration::from_secs(7200)), ..Change::default() };
+    speaker().update(&target, "a", &retention).await.unwrap();
+    let heard = stub.heard.lock().unwrap().clone();
+    assert!(heard.contains("update_info: None") && heard.contains("seconds: 7200"), "{heard}");
+    let description = Change { description: Some("d".to_owned()), ..Change::default() };
+    speaker().update(&target, "a", &description).await.unwrap();
+    let heard = stub.heard.lock().unwrap().clone();
+    assert!(heard.contains("config: None") && heard.contains("description: \"d\""), "{heard}");
+}
+
+#[tokio::test]
+async fn search_attributes_go_by_their_numbers() {
+    let stub = Stub::default();
+    let target = stub.serve().await;
+    let listed = speaker().attributes(&target, "a").await.unwrap();
+    let expected = [("A".to_owned(), AttributeType::Keyword), ("B".to_owned(), AttributeType::KeywordList)];
+    assert_eq!(listed, expected.into(), "types of later servers are left out");
+    let wanted = [("C".to_owned(), AttributeType::Datetime)].into();
+    speaker().add_attributes(&target, "a", &wanted).await.unwrap();
+    let heard = stub.heard.lock().unwrap().clone();
+    assert!(heard.contains("\"C\": 6") && heard.contains("namespace: \"a\""), "{heard}");
+}
+
+#[tokio::test]
+async fn open_workflows_are_counted_and_a_namespace_that_is_gone_is_deleted() {
+    let stub = Stub { failing: Some(("DeleteNamespace", Code::NotFound, Vec::new())), ..Stub::default() };
+    let target = stub.serve().await;
+    assert_eq!(speaker().open_workflows(&target, "a").await, Ok(7));
+    assert_eq!(speaker().delete(&target, "a").await, Ok(()));
+    let stub = Stub { failing: Some(("DeleteNamespace", Code::FailedPrecondition, Vec::new())), ..Stub::default() };
+    let error = speaker().delete(&stub.serve().await, "a").await.unwrap_err();
+    assert!(!error.is_transient(), "{error}");
 }

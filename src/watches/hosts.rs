@@ -102,11 +102,12 @@ impl Hosts {
 
 impl Index {
     fn set(&mut self, cluster: &ClusterRef, host: Option<Host>) {
-        let before = match host.clone() {
+        let changed = self.hosts.get(cluster) != host.as_ref();
+        match host {
             Some(new) => self.hosts.insert(cluster.clone(), new),
             None => self.hosts.remove(cluster),
         };
-        if before != host {
+        if changed {
             self.listeners.retain(|tell| tell.unbounded_send(cluster.clone()).is_ok());
         }
     }

@@ -73,9 +73,14 @@ impl Cluster {
 
     /// Temporal's command line tool on this cluster.
     pub async fn temporal(&self, args: &[&str]) -> Result<String, String> {
+        self.temporal_in(NAMESPACE, args).await
+    }
+
+    /// The same for one Temporal namespace.
+    pub async fn temporal_in(&self, namespace: &str, args: &[&str]) -> Result<String, String> {
         let program = Bed::get().python.with_file_name("temporal");
         let tool: Cmd = limited(30, &program).args(args);
-        output(tool.args(["--namespace", NAMESPACE, "--address", &self.frontend().await]))
+        output(tool.args(["--namespace", namespace, "--address", &self.frontend().await]))
     }
 
     /// Temporal's own view of itself, asked past the operator.

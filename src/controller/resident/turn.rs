@@ -10,6 +10,7 @@ use crate::observe::spread;
 use crate::plan::resident::{self, Finalizer, Hurdle, ResidentPlan, Wake};
 use crate::plan::seat::Home;
 use crate::report::{publish, report};
+use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -25,7 +26,7 @@ const TOLD_AFTER: u32 = 2;
 /// One turn, within its deadline and isolated from panics.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>) -> Result<Action, Error> {
     let (started, object) = (Instant::now(), &*object);
-    let result = guarded(step(object, &ctx)).await;
+    let result = guarded(step(object, &ctx).boxed()).await;
     ctx.shared.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
         Ok(_) => ctx.backoff.reset(&ObjectRef::from_obj(object)),

@@ -3,8 +3,6 @@
 mod attributes;
 mod change;
 mod deletion;
-#[cfg(test)]
-mod tests;
 
 use super::resident::{Finalizer, News, ResidentPlan, Verdict, Wake, unseated};
 use super::seat::{AttributeStore, Seat};
@@ -242,3 +240,6 @@ fn verdict(sight: &Sight<'_>, acts: &[Act], attributes: &Attributes, notes: &[St
     }
     (Verdict::new(Phase::Ready, "NamespaceReady", message), Wake::AtNextLook)
 }
+
+#[cfg(test)]
+mod tests;
