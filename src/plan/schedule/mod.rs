@@ -51,9 +51,9 @@ pub enum Act {
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Create => "CreateSchedule",
-            Self::Update(_) => "UpdateSchedule",
-            Self::Delete => "DeleteSchedule",
+            Self::Create => "create the schedule",
+            Self::Update(_) => "change the schedule",
+            Self::Delete => "delete the schedule",
         })
     }
 }
@@ -198,7 +198,7 @@ fn changed_state(given: Option<&StateSpec>, valid: &ValidSchedule, found: &State
 fn drift(said: &Said) -> Option<News> {
     let Said::Updating(fields) = said else { return None };
     let note = format!("Changed in Temporal and put right: {}.", fields.join(", "));
-    (!fields.is_empty()).then_some(News { reason: "DriftPutRight", note, warns: false })
+    (!fields.is_empty()).then_some(News { reason: "DriftCorrected", note, warns: false })
 }
 
 #[cfg(test)]
