@@ -101,3 +101,11 @@ fn validate_agrees_with_the_table_of_namespaces() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_sample_of_a_namespace_is_taken() {
+    let sample = std::fs::read_to_string("config/samples/namespace/temporalnamespace.yaml").unwrap();
+    let namespace: TemporalNamespace = serde_yaml::from_str(&sample).unwrap();
+    let valid = validate::namespace(&namespace).unwrap();
+    assert_eq!(valid.cluster.to_string(), "temporal-demo/demo");
+}

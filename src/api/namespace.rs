@@ -214,10 +214,6 @@ impl Conditioned for TemporalNamespaceStatus {
 }
 
 impl Told for TemporalNamespaceStatus {
-    fn observed_generation(&self) -> Option<i64> {
-        self.observed_generation
-    }
-
     fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }

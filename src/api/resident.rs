@@ -27,8 +27,6 @@ pub enum Phase {
 pub trait Told: Conditioned {
     /// Sets what is said of all.
     fn tell(&mut self, generation: Option<i64>, phase: Phase, message: String, conditions: Vec<Condition>);
-    /// The generation it speaks of.
-    fn observed_generation(&self) -> Option<i64>;
     /// The one sentence.
     fn message(&self) -> Option<&str>;
 }

@@ -135,7 +135,13 @@ pub enum Hurdle {
 
 /// The status of a resource that the operator could not get on with.
 #[must_use]
-pub fn hindered<S: Told + Clone>(hurdle: Hurdle, words: &str, deleting: bool, old: &S, now: Timestamp) -> S {
+pub fn hindered<S: Told + Clone>(
+    hurdle: Hurdle,
+    words: &str,
+    (generation, deleting): (Option<i64>, bool),
+    old: &S,
+    now: Timestamp,
+) -> S {
     let mut status = old.clone();
     let (phase, reason) = match hurdle {
         Hurdle::Silent => (Phase::Pending, "TemporalUnreachable"),
@@ -148,7 +154,6 @@ pub fn hindered<S: Told + Clone>(hurdle: Hurdle, words: &str, deleting: bool, ol
     } else {
         Verdict::new(phase, reason, message)
     };
-    let generation = old.observed_generation();
     verdict.into_status(&mut status, generation, now);
     status
 }
@@ -179,9 +184,9 @@ mod tests {
     #[test]
     fn a_deletion_that_is_held_up_says_how_to_let_go() {
         let old = TemporalNamespaceStatus::default();
-        let told = hindered(Hurdle::Silent, "nothing", true, &old, Timestamp::UNIX_EPOCH).message.unwrap();
+        let told = hindered(Hurdle::Silent, "nothing", (None, true), &old, Timestamp::UNIX_EPOCH).message.unwrap();
         assert!(told.contains("temporal.io/let-go=true"), "{told}");
-        let told = hindered(Hurdle::Silent, "nothing", false, &old, Timestamp::UNIX_EPOCH).message.unwrap();
+        let told = hindered(Hurdle::Silent, "nothing", (None, false), &old, Timestamp::UNIX_EPOCH).message.unwrap();
         assert_eq!(told, "The operator is held up: nothing. It is tried again.");
     }
 }

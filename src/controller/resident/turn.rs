@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 /// Looks at Temporal in one turn, each after the writes that the last one was the reason for.
 const LOOKS: u32 = 5;
-/// Failures in a row after which one that may pass by itself is told.
-const TOLD_AFTER: u32 = 2;
+/// Failures in a row after which one that may pass by itself is told: of a resource that waits for something, and of one
+/// that is ready, after half a minute.
+const TOLD_AFTER: (u32, u32) = (2, 5);
 
 /// One turn, within its deadline and isolated from panics.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>) -> Result<Action, Error> {
@@ -33,8 +34,8 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>)
         Err(Error::Report(_)) => {}
         Err(error) if is_told(error, object, &ctx) => {
             let old = ctx.statuses.latest(object);
-            let deleting = object.meta().deletion_timestamp.is_some();
-            let status = resident::hindered(hurdle(error), &error.sentence(), deleting, &old, Timestamp::now());
+            let about = (object.meta().generation, object.meta().deletion_timestamp.is_some());
+            let status = resident::hindered(hurdle(error), &error.sentence(), about, &old, Timestamp::now());
             if let Err(error) = tell(object, &ctx, &old, status).await {
                 tracing::warn!(%error, "cannot tell it in the status");
             }
@@ -46,7 +47,10 @@ pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>)
 
 /// What somebody must change is told at once; what may pass by itself when it does not.
 fn is_told<K: Kind>(error: &Error, object: &K::Object, ctx: &Ctx<K>) -> bool {
-    error.class() != Class::Transient || ctx.backoff.failures(&ObjectRef::from_obj(object)) >= TOLD_AFTER
+    let ready = conditions::is_true(ctx.statuses.latest(object).conditions(), conditions::READY);
+    let deleting = object.meta().deletion_timestamp.is_some();
+    let told_after = if ready && !deleting { TOLD_AFTER.1 } else { TOLD_AFTER.0 };
+    error.class() != Class::Transient || ctx.backoff.failures(&ObjectRef::from_obj(object)) >= told_after
 }
 
 fn hurdle(error: &Error) -> Hurdle {
