@@ -176,10 +176,6 @@ impl Conditioned for TemporalScheduleStatus {
 }
 
 impl Told for TemporalScheduleStatus {
-    fn observed_generation(&self) -> Option<i64> {
-        self.observed_generation
-    }
-
     fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
