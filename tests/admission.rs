@@ -3,11 +3,16 @@
 
 #[path = "admission/namespaces.rs"]
 mod namespaces;
+#[path = "admission/schedules.rs"]
+mod schedules;
 #[path = "admission/table.rs"]
 mod table;
 
-use temporal_operator::api::{TemporalCluster, TemporalNamespace};
-use temporal_operator::validate;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use table::Case;
+use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalSchedule};
+use temporal_operator::validate::{self, Invalid};
 
 /// Bounds that only the schema checks, since nothing depends on them.
 const SCHEMA_ONLY: [&str; 15] = [
@@ -30,21 +35,33 @@ const SCHEMA_ONLY: [&str; 15] = [
 
 #[test]
 fn validate_agrees_with_the_table() {
-    let mut wrong = Vec::new();
     let cases = table::cases();
     assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 60);
+    agrees(&table::base(), &cases, |cluster: &TemporalCluster| validate::cluster(cluster).map(drop));
+}
+
+#[test]
+fn validate_agrees_with_the_table_of_schedules() {
+    let cases = schedules::cases();
+    assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 40);
+    agrees(&schedules::base(), &cases, |schedule: &TemporalSchedule| validate::schedule(schedule).map(drop));
+}
+
+/// Whether the loop takes and refuses what the table says.
+fn agrees<K: DeserializeOwned>(base: &Value, cases: &[Case], validate: impl Fn(&K) -> Result<(), Invalid>) {
+    let mut wrong = Vec::new();
     for case in cases.iter().filter(|c| !SCHEMA_ONLY.contains(&c.name)) {
-        let mut manifest = table::base();
+        let mut manifest = base.clone();
         table::merge(&mut manifest, &case.patch);
         // what does not even fit the types is refused by them
-        let Ok(cluster) = serde_json::from_value::<TemporalCluster>(manifest) else {
+        let Ok(object) = serde_json::from_value::<K>(manifest) else {
             if case.refusal.is_none() {
                 wrong.push(format!("{}: does not fit the types", case.name));
             }
             continue;
         };
-        match (validate::cluster(&cluster), case.refusal) {
-            (Ok(_), Some(_)) => wrong.push(format!("{}: taken", case.name)),
+        match (validate(&object), case.refusal) {
+            (Ok(()), Some(_)) => wrong.push(format!("{}: taken", case.name)),
             (Err(invalid), None) => wrong.push(format!("{}: refused: {invalid}", case.name)),
             _ => {}
         }

@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each layer and what it may use. A module not listed may not be used by any of them.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("api", &[]),
-    ("validate", &["api"]),
+    ("schedule", &[]),
+    ("validate", &["api", "schedule"]),
     ("build", &["api", "validate"]),
-    ("plan", &["api", "validate", "build"]),
+    ("plan", &["api", "build", "schedule", "validate"]),
     ("error", &[]),
     ("lease", &[]),
-    ("temporal", &["api", "plan"]),
+    ("temporal", &["api", "plan", "schedule"]),
     ("watches", &["api", "build", "plan"]),
     ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "plan", "watches"]),
@@ -41,7 +42,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 /// What the pure layers may not touch: clients, the clock, randomness, the environment.
 const IMPURE: [&str; 8] =
     ["kube::Client", "kube::Api", "tokio", "tonic", "Timestamp::now", "Instant::now", "SystemTime", "std::env"];
-const PURE: [&str; 4] = ["api", "validate", "build", "plan"];
+const PURE: [&str; 5] = ["api", "schedule", "validate", "build", "plan"];
 const LONGEST: usize = 400;
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

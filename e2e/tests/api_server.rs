@@ -4,6 +4,8 @@
 
 #[path = "../../tests/admission/namespaces.rs"]
 mod namespaces;
+#[path = "../../tests/admission/schedules.rs"]
+mod schedules;
 #[path = "../../tests/admission/table.rs"]
 mod table;
 
@@ -63,6 +65,14 @@ async fn the_api_server_agrees_with_the_table_of_namespaces() {
     println!("admission of namespaces: {refusals} refusals with their words");
 }
 
+#[tokio::test]
+async fn the_api_server_agrees_with_the_table_of_schedules() {
+    let api = of_kind(&client().await, "TemporalSchedule");
+    let refusals = agrees(&api, &schedules::base(), schedules::cases()).await;
+    assert!(refusals >= 40);
+    println!("admission of schedules: {refusals} refusals with their words");
+}
+
 /// Sends every case; how many were refused.
 async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: Vec<table::Case>) -> usize {
     let dry_run = PostParams { dry_run: true, field_manager: None };
@@ -82,7 +92,7 @@ async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: Vec<table::Case>)
     refusals
 }
 
-/// Every TemporalCluster and TemporalNamespace in a fenced block of the documents is taken as it stands.
+/// Every resource of ours in a fenced block of the documents is taken as it stands.
 #[tokio::test]
 async fn examples_of_the_documents_are_taken() {
     let client = client().await;
@@ -97,10 +107,8 @@ async fn examples_of_the_documents_are_taken() {
         for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             for document in serde_yaml::Deserializer::from_str(block) {
                 let Ok(mut manifest) = Value::deserialize(document) else { continue };
-                let Some(kind) = ["TemporalCluster", "TemporalNamespace"].into_iter().find(|k| manifest["kind"] == *k)
-                else {
-                    continue;
-                };
+                let kinds = ["TemporalCluster", "TemporalNamespace", "TemporalSchedule"];
+                let Some(kind) = kinds.into_iter().find(|k| manifest["kind"] == *k) else { continue };
                 let api = of_kind(&client, kind);
                 manifest["metadata"]["namespace"] = json!(NAMESPACE);
                 match api.create(&dry_run, &object(manifest)).await {

@@ -42,6 +42,7 @@ mod scenarios {
     mod rendered;
     mod rights;
     mod rollout;
+    mod schedules;
     mod secrets;
     mod services;
     mod stores;

@@ -19,6 +19,7 @@ pub mod reference;
 pub mod resident;
 pub mod resources;
 pub mod rollout;
+pub mod schedule;
 pub mod server_config;
 pub mod services;
 pub mod status;
@@ -28,6 +29,7 @@ pub mod unsupported;
 
 pub use cluster::{TemporalCluster, TemporalClusterSpec};
 pub use namespace::{TemporalNamespace, TemporalNamespaceSpec, TemporalNamespaceStatus};
+pub use schedule::{TemporalSchedule, TemporalScheduleSpec, TemporalScheduleStatus};
 pub use status::TemporalClusterStatus;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -100,5 +102,5 @@ pub mod annotations {
 /// Every CustomResourceDefinition, in the order they are written to `crds/`.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    vec![TemporalCluster::crd(), TemporalNamespace::crd()]
+    vec![TemporalCluster::crd(), TemporalNamespace::crd(), TemporalSchedule::crd()]
 }

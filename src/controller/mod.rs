@@ -7,6 +7,7 @@ mod guard;
 mod namespace;
 mod pauses;
 mod resident;
+mod schedule;
 mod settled;
 mod statuses;
 
@@ -17,7 +18,7 @@ use crate::apply::Applier;
 use crate::lease::{Leadership, fenced};
 use crate::observe::{Observer, Seats};
 use crate::telemetry::Metrics;
-use crate::temporal::{ClusterRef, Namespaces, Temporal};
+use crate::temporal::{ClusterRef, Namespaces, Schedules, Temporal};
 use crate::watches::{self, Claims, Hosts, Stores, Streams};
 use backoff::Backoff;
 use futures::{FutureExt, StreamExt};
@@ -93,7 +94,7 @@ impl Settings {
 
 /// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has loops with
 /// watches and stores of their own: one that may not be read holds up no other.
-pub async fn run<T: Temporal + Namespaces + 'static>(
+pub async fn run<T: Temporal + Namespaces + Schedules + 'static>(
     client: Client,
     temporal: Arc<T>,
     leadership: Leadership,
@@ -117,6 +118,12 @@ pub async fn run<T: Temporal + Namespaces + 'static>(
     };
     let namespaces =
         Arc::new(namespace::Kept::new(Arc::clone(&temporal) as Arc<dyn Namespaces>, Arc::clone(&shared.seats)));
+    let schedules = Arc::new(schedule::Kept::new(
+        shared.client.clone(),
+        Arc::clone(&temporal) as Arc<dyn Schedules>,
+        Arc::clone(&shared.seats),
+        namespaces.index(),
+    ));
     let one = |scope: Option<String>| {
         let (stores, streams) = watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
         let ctx = Ctx {
@@ -133,9 +140,11 @@ pub async fn run<T: Temporal + Namespaces + 'static>(
             metrics: shared.metrics.clone(),
         };
         let clusters = run_one(scope.clone(), Arc::new(ctx), streams, shared.concurrency, shutdown.clone());
-        let changes = hosts.listen();
-        let kept = resident::run(Arc::clone(&namespaces), shared.clone(), scope, changes, shutdown.clone());
-        futures::future::join(clusters, kept)
+        let (kept, changes) = (Arc::clone(&namespaces), hosts.listen());
+        let of_namespaces = resident::run(kept, shared.clone(), scope.clone(), changes, shutdown.clone());
+        let (kept, changes) = (Arc::clone(&schedules), hosts.listen());
+        let of_schedules = resident::run(kept, shared.clone(), scope, changes, shutdown.clone());
+        futures::future::join3(clusters, of_namespaces, of_schedules)
     };
     futures::future::join_all(scopes.into_iter().map(one)).await;
 }

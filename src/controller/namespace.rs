@@ -25,12 +25,30 @@ pub(super) struct Kept {
     temporal: Arc<dyn Namespaces>,
     seats: Arc<Seats>,
     listings: Listings,
-    all: Residents<BTreeMap<String, AttributeType>>,
+    all: Residents<Facts>,
+}
+
+/// What others want to know of a namespace.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Facts {
+    /// Search attributes that it declares.
+    pub(super) attributes: BTreeMap<String, AttributeType>,
+    /// Temporal has it.
+    pub(super) registered: bool,
+    /// It is being deleted.
+    pub(super) leaving: bool,
+    /// Its sentence.
+    pub(super) message: String,
 }
 
 impl Kept {
     pub(super) fn new(temporal: Arc<dyn Namespaces>, seats: Arc<Seats>) -> Self {
         Self { listings: Listings::new(Arc::clone(&temporal)), temporal, seats, all: Residents::default() }
+    }
+
+    /// Every namespace, for what lives in one.
+    pub(super) fn index(&self) -> Residents<Facts> {
+        self.all.clone()
     }
 
     /// The resource for the same namespace that came first, of those that may use the cluster.
@@ -51,7 +69,7 @@ impl Kept {
             return BTreeSet::new();
         }
         let others = self.all.on(&home.cluster).into_iter().filter(|(other, _)| other != place);
-        others.flat_map(|(_, resident)| resident.kept.into_keys()).collect()
+        others.flat_map(|(_, resident)| resident.kept.attributes.into_keys()).collect()
     }
 }
 
@@ -134,14 +152,19 @@ impl Kind for Kept {
     }
 }
 
-fn resident(object: &TemporalNamespace) -> Resident<BTreeMap<String, AttributeType>> {
-    let reference = &object.spec.cluster_ref;
+fn resident(object: &TemporalNamespace) -> Resident<Facts> {
+    let (reference, status) = (&object.spec.cluster_ref, object.status.as_ref());
     let namespace = reference.namespace_from(&object.namespace().unwrap_or_default());
     Resident {
         cluster: ClusterRef { namespace, name: reference.name.clone() },
         claim: object.name_any(),
         born: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
-        kept: object.spec.custom_search_attributes.clone().unwrap_or_default(),
+        kept: Facts {
+            attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
+            registered: status.is_some_and(|s| s.namespace_id.is_some()),
+            leaving: object.metadata.deletion_timestamp.is_some(),
+            message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
+        },
     }
 }
 

@@ -56,6 +56,12 @@ impl Seats {
         Ok(Seat::on(cluster, host))
     }
 
+    /// Whether the operator looks at the resources of a namespace.
+    #[must_use]
+    pub fn is_watched(&self, namespace: &str) -> bool {
+        self.hosts.is_watched(namespace)
+    }
+
     /// Whether resources of a namespace may use a cluster that is there.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod preview;
 pub mod remedies;
 pub mod resident;
 pub mod rollout;
+pub mod schedule;
 pub mod schema;
 pub mod seat;
 mod status;

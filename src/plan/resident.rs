@@ -64,13 +64,21 @@ pub struct Verdict {
     pub reason: &'static str,
     /// A sentence.
     pub message: String,
+    /// Whether it can be used while it is pending.
+    serves: bool,
 }
 
 impl Verdict {
     /// A verdict.
     #[must_use]
     pub fn new(phase: Phase, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into() }
+        Self { phase, reason, message: message.into(), serves: false }
+    }
+
+    /// The same of a resource that can be used while it is pending.
+    #[must_use]
+    pub fn serving(self) -> Self {
+        Self { serves: true, ..self }
     }
 
     /// Writes it into a status: `Ready`, `Reconciling` and `Stalled`.
@@ -79,7 +87,7 @@ impl Verdict {
         let said = (self.reason, self.message.as_str());
         let (ready, at_work, stalled) = match self.phase {
             Phase::Ready => (true, false, false),
-            Phase::Pending | Phase::Deleting => (false, true, false),
+            Phase::Pending | Phase::Deleting => (self.serves, true, false),
             Phase::Failed => (false, false, true),
         };
         let mut set =
@@ -99,6 +107,8 @@ pub fn unseated(seat: &Seat) -> Option<Verdict> {
         Seat::Leaving(why) => Some(Verdict::new(Phase::Pending, "ClusterLeaving", why)),
         Seat::Refused(why) => Some(Verdict::new(Phase::Failed, "ClusterRefused", why)),
         Seat::Waiting(why) => Some(Verdict::new(Phase::Pending, "ClusterNotReady", why)),
+        Seat::NoNamespace(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotFound", why)),
+        Seat::NamespaceWaiting(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotReady", why)),
         Seat::Serving(_) => None,
     }
 }

@@ -82,6 +82,10 @@ pub enum Seat {
     Refused(String),
     /// The cluster does not serve yet, or not at the moment.
     Waiting(String),
+    /// The namespace that it names is not there, or is being deleted.
+    NoNamespace(String),
+    /// The namespace that it names is not ready yet.
+    NamespaceWaiting(String),
     /// It serves.
     Serving(Home),
 }

@@ -57,6 +57,12 @@ impl TemporalError {
         }
     }
 
+    /// Whether it is for a namespace that Temporal does not know.
+    pub fn is_missing_namespace(&self) -> bool {
+        let Self::Refused { code: "NOT_FOUND", failure, .. } = self else { return false };
+        failure.as_deref() == Some("NamespaceNotFoundFailure")
+    }
+
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -18,6 +18,7 @@ mod grpc;
 mod grpc_namespaces;
 mod namespaces;
 mod proto;
+mod schedule;
 mod status;
 #[cfg(test)]
 mod stub;
@@ -34,6 +35,7 @@ pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
 pub use namespaces::{Answer, Namespaces};
+pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
 

@@ -18,9 +18,19 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.operatorservice.v1");
             }
         }
+        pub mod schedule {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.schedule.v1");
+            }
+        }
         pub mod taskqueue {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.taskqueue.v1");
+            }
+        }
+        pub mod workflow {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.workflow.v1");
             }
         }
         pub mod workflowservice {
@@ -46,8 +56,8 @@ pub mod temporal {
 }
 
 pub use temporal::api::{
-    common::v1 as common, namespace::v1 as namespace, operatorservice::v1 as operator, taskqueue::v1 as taskqueue,
-    workflowservice::v1 as workflow,
+    common::v1 as common, namespace::v1 as namespace, operatorservice::v1 as operator, schedule::v1 as schedule,
+    taskqueue::v1 as taskqueue, workflow::v1 as started, workflowservice::v1 as workflow,
 };
 pub use temporal::server::api::adminservice::v1 as admin;
 #[cfg(test)]

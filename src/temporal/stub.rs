@@ -20,6 +20,7 @@ use super::proto::{admin, operator, workflow};
 use super::*;
 use crate::api::namespace::AttributeType;
 use crate::plan::namespace::Change;
+use crate::schedule::{self, Definition, State};
 
 /// Answers of the stub. All default to success.
 #[derive(Clone, Default)]
@@ -191,6 +192,43 @@ impl WorkflowService for Stub {
     ) -> Result<Response<workflow::DescribeWorkflowExecutionResponse>, Status> {
         self.enter("DescribeWorkflowExecution", &request).await?;
         Ok(Response::new(workflow::DescribeWorkflowExecutionResponse {}))
+    }
+
+    async fn create_schedule(
+        &self,
+        request: Request<workflow::CreateScheduleRequest>,
+    ) -> Result<Response<workflow::CreateScheduleResponse>, Status> {
+        self.enter("CreateSchedule", &request).await?;
+        Ok(Response::new(workflow::CreateScheduleResponse {}))
+    }
+
+    async fn describe_schedule(
+        &self,
+        request: Request<workflow::DescribeScheduleRequest>,
+    ) -> Result<Response<workflow::DescribeScheduleResponse>, Status> {
+        self.enter("DescribeSchedule", &request).await?;
+        // as a server that keeps schedules as workflows: the second look after a change shows it
+        let looks = self.calls.lock().unwrap().iter().skip_while(|call| *call != "UpdateSchedule").count();
+        let changed = if looks > 2 { "'" } else { "" };
+        let conflict_token = format!("{}{changed}", request.get_ref().schedule_id).into_bytes();
+        Ok(Response::new(workflow::DescribeScheduleResponse { conflict_token, ..Default::default() }))
+    }
+
+    async fn update_schedule(
+        &self,
+        request: Request<workflow::UpdateScheduleRequest>,
+    ) -> Result<Response<workflow::UpdateScheduleResponse>, Status> {
+        self.enter("UpdateSchedule", &request).await?;
+        assert_eq!(request.get_ref().conflict_token, b"nightly");
+        Ok(Response::new(workflow::UpdateScheduleResponse {}))
+    }
+
+    async fn delete_schedule(
+        &self,
+        request: Request<workflow::DeleteScheduleRequest>,
+    ) -> Result<Response<workflow::DeleteScheduleResponse>, Status> {
+        self.enter("DeleteSchedule", &request).await?;
+        Ok(Response::new(workflow::DeleteScheduleResponse {}))
     }
 }
 
@@ -421,6 +459,39 @@ async fn the_time_of_each_call_is_heard_until_one_fails() {
         ("ListWorkflowExecutions", true),
     ];
     assert_eq!(*heard.0.lock().unwrap(), expected);
+}
+
+fn nightly() -> ScheduleRef {
+    ScheduleRef { namespace: "orders".to_owned(), id: "nightly".to_owned() }
+}
+
+#[tokio::test]
+async fn a_schedule_is_looked_at_and_changed_as_it_was_seen() {
+    let stub = Stub::default();
+    let target = stub.serve().await;
+    let found = speaker().describe_schedule(&target, &nightly()).await.unwrap().unwrap();
+    let change = schedule::Change { definition: Definition::default(), state: State::default(), from: found };
+    speaker().update_schedule(&target, &nightly(), &change).await.unwrap();
+    assert_eq!(stub.calls(), ["DescribeSchedule", "UpdateSchedule", "DescribeSchedule", "DescribeSchedule"]);
+}
+
+#[tokio::test]
+async fn a_missing_schedule_is_an_answer_and_a_missing_namespace_is_not() {
+    let missing = |call, kind| Stub { failing: Some((call, Code::NotFound, details(kind))), ..Stub::default() };
+    let target = missing("DescribeSchedule", "NotFoundFailure").serve().await;
+    assert_eq!(speaker().describe_schedule(&target, &nightly()).await, Ok(None));
+    let target = missing("DescribeSchedule", "NamespaceNotFoundFailure").serve().await;
+    assert_eq!(speaker().describe_schedule(&target, &nightly()).await.unwrap_err().class(), "Refused");
+    let target = missing("DeleteSchedule", "NotFoundFailure").serve().await;
+    assert_eq!(speaker().delete_schedule(&target, &nightly()).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_asked_yet_is_asked_later() {
+    let failing = Some(("DescribeSchedule", Code::FailedPrecondition, details("WorkflowNotReadyFailure")));
+    let stub = Stub { failing, ..Stub::default() };
+    let error = speaker().describe_schedule(&stub.serve().await, &nightly()).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
 }
 
 #[tokio::test]

@@ -1,28 +1,7 @@
 //! Durations as Go writes them: `1h30m`, `168h`, `1.5s`.
 
+pub use crate::schedule::duration::parse;
 use std::time::Duration;
-
-/// Nanoseconds of each unit, longer names first where one begins like another.
-const UNITS: [(&str, f64); 7] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
-
-/// Reads one; none when it is not one, or longer than a Go duration can be (some 292 years).
-#[must_use]
-pub fn parse(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut nanos = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[..end])?;
-        nanos += number * unit;
-        rest = &rest[end..];
-    }
-    let is_some = !text.is_empty() && nanos <= 9.2e18;
-    is_some.then(|| Duration::from_secs_f64(nanos / 1e9))
-}
 
 /// Writes one for people, without the units that are zero: `168h`, `1h30m`.
 #[must_use]

@@ -3,14 +3,14 @@
 use super::Problems;
 use super::cluster::ValidMetrics;
 use crate::api::observability::{MetricsSpec, PrometheusSpec, ServiceMonitorSpec};
+use crate::schedule::duration;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A Go duration such as `1h30m`; `None` when malformed or negative.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {
-    let parsed: kube::core::Duration = text.parse().ok()?;
-    (!text.is_empty() && !parsed.is_negative()).then(|| Duration::from(parsed))
+    duration::parse(text)
 }
 
 /// Reads the metrics settings; absent means on.
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn go_durations() {
         assert_eq!(go_duration("1h30m"), Some(Duration::from_secs(5400)));
-        for bad in ["", "1d", "-1s", "ten"] {
+        for bad in ["", "1d", "-1s", "ten", "999999999999999999999h"] {
             assert_eq!(go_duration(bad), None, "{bad}");
         }
     }

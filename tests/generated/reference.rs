@@ -16,6 +16,7 @@ pub fn page(crd: &CustomResourceDefinition) -> String {
              `secondaryVisibilityStore` those of `defaultStore`, every `overrides` those of `services.overrides`.",
         ),
         "TemporalNamespace" => ("namespaces.md", ""),
+        "TemporalSchedule" => ("schedules.md", ""),
         other => panic!("no page explains {other}"),
     };
     let mut page = format!(

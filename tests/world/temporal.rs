@@ -13,7 +13,7 @@ use temporal_operator::api::namespace::AttributeType;
 use temporal_operator::api::services::Role;
 use temporal_operator::plan::namespace::{Change, LiveNamespace, Registration};
 use temporal_operator::temporal::{
-    Answer, ClusterRef, ClusterView, Namespaces, ShardView, Target, Temporal, TemporalError,
+    Answer, ClusterRef, ClusterView, FakeSchedules, Namespaces, ShardView, Target, Temporal, TemporalError,
 };
 
 use super::NAMESPACE;
@@ -30,12 +30,21 @@ pub struct SimTemporal {
     pub(super) reads: Mutex<Vec<String>>,
     /// Workflows that are open in each namespace.
     pub(super) open: Mutex<u64>,
+    pub schedules: FakeSchedules,
 }
 
 impl SimTemporal {
     pub(super) fn new(api: FakeApi) -> Self {
         let (namespaces, writes, reads) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { api, fault: Mutex::default(), namespaces, writes, reads, open: Mutex::default() }
+        Self {
+            api,
+            fault: Mutex::default(),
+            namespaces,
+            writes,
+            reads,
+            open: Mutex::default(),
+            schedules: FakeSchedules::default(),
+        }
     }
 
     pub fn fail(&self, call: &'static str, reason: &str) {

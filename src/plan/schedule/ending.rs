@@ -1,0 +1,42 @@
+//! The end of a schedule's resource.
+
+use super::{Act, InTemporal, SchedulePlan, Seen};
+use crate::api::resident::Phase;
+use crate::api::schedule::TemporalScheduleStatus;
+use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, ResidentPlan, Verdict, Wake};
+use crate::plan::seat::Seat;
+use crate::validate::ValidSchedule;
+use k8s_openapi::jiff::Timestamp;
+
+/// The schedule goes first, if it may and as long as there is something that has it.
+pub(super) fn plan(
+    generation: Option<i64>,
+    valid: &ValidSchedule,
+    seat: &Seat,
+    seen: Option<&Seen>,
+    old: &TemporalScheduleStatus,
+    now: Timestamp,
+) -> SchedulePlan {
+    let mut status = old.clone();
+    let wait = match (seat, seen) {
+        _ if !valid.deletes => None,
+        (Seat::Waiting(why) | Seat::NamespaceWaiting(why), _) => Some(format!("{why} {HOW_TO_LET_GO}")),
+        (_, Some(Seen { taken_by: None, temporal: InTemporal::Found(_) })) => {
+            Some("The schedule is being deleted in Temporal.".to_owned())
+        }
+        _ => None,
+    };
+    let delete = wait.is_some() && seen.is_some();
+    let finalizer = if wait.is_some() { Finalizer::Hold } else { Finalizer::LetGo };
+    if let Some(why) = wait {
+        Verdict::new(Phase::Deleting, "DeletingSchedule", why).into_status(&mut status, generation, now);
+    }
+    ResidentPlan {
+        acts: delete.then_some(Act::Delete).into_iter().collect(),
+        tell_first: false,
+        finalizer,
+        status,
+        news: Vec::new(),
+        wake: Wake::After(super::SOON),
+    }
+}
