@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use temporal_operator::api::resident::Phase;
 use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalNamespaceStatus, conditions};
+use temporal_operator::plan::namespace::LiveNamespace;
 use tokio::time::{Instant, sleep, timeout};
 use world::{CLUSTER, NAMESPACE, OPERATOR, World, manifest};
 
@@ -160,15 +161,15 @@ async fn drift_is_put_right_within_a_minute_and_told() {
 #[tokio::test(start_paused = true)]
 async fn an_existing_one_is_adopted_and_what_cannot_be_undone_is_told() {
     let world = ready().await;
-    let live = serde_json::json!({"team": "old", "more": "x"});
-    let mut all = world.temporal.namespaces();
-    let found = all.entry("orders".to_owned()).or_default();
-    found.name = "orders".to_owned();
-    found.id = "by-hand".to_owned();
-    found.description = "By hand".to_owned();
-    found.data = serde_json::from_value(live).unwrap();
-    found.columns = BTreeMap::from([("Int01".to_owned(), "Customer".to_owned())]);
-    drop(all);
+    let by_hand = LiveNamespace {
+        name: "orders".to_owned(),
+        id: "by-hand".to_owned(),
+        description: "By hand".to_owned(),
+        data: [("team".to_owned(), "old".to_owned()), ("more".to_owned(), "x".to_owned())].into(),
+        columns: [("Int01".to_owned(), "Customer".to_owned())].into(),
+        ..LiveNamespace::default()
+    };
+    world.temporal.namespaces().insert("orders".to_owned(), by_hand);
     let _operator = world.operator();
     world.api.put(&namespace(&json!({"description": "", "data": {"team": "new"}})));
     until(&world, NAMESPACE, Phase::Ready, "Temporal cannot remove them: more").await;

@@ -14,8 +14,6 @@ pub struct Host {
     pub leaving: bool,
     /// Its `Ready` condition.
     pub ready: bool,
-    /// Its sentence.
-    pub message: String,
     /// The frontend's gRPC port.
     pub port: u16,
     /// Who may use it.
@@ -53,7 +51,6 @@ pub fn host(cluster: &TemporalCluster) -> Host {
     Host {
         leaving: cluster.metadata.deletion_timestamp.is_some(),
         ready: status.is_some_and(|s| conditions::is_true(&s.conditions, conditions::READY)),
-        message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
         port: port.unwrap_or(7233),
         allowed: cluster.spec.allowed_namespaces.clone(),
         attributes: attributes(cluster),
@@ -119,8 +116,8 @@ impl Seat {
             return Self::Leaving(format!("TemporalCluster {cluster} is being deleted"));
         }
         if !host.ready {
-            let why = if host.message.is_empty() { "nothing is known of it yet" } else { &host.message };
-            return Self::Waiting(format!("Waits until TemporalCluster {cluster} is ready: {why}"));
+            // its sentence changes often, and would be written to hundreds of resources each time
+            return Self::Waiting(format!("Waits until TemporalCluster {cluster} is ready; see its status."));
         }
         Self::Serving(Home { cluster: cluster.clone(), host })
     }

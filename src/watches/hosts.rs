@@ -123,13 +123,14 @@ mod tests {
     use futures::FutureExt;
     use serde_json::json;
 
-    fn cluster(name: &str, message: &str) -> TemporalCluster {
+    fn cluster(name: &str, ready: &str) -> TemporalCluster {
         let sql = json!({"sql": {"pluginName": "postgres12", "user": "t", "databaseName": "d", "connectAddr": "db:1"}});
         serde_json::from_value(json!({
             "apiVersion": "temporal.io/v1beta1", "kind": "TemporalCluster",
             "metadata": {"name": name, "namespace": "ns"},
             "spec": {"numHistoryShards": 4, "persistence": {"defaultStore": sql, "visibilityStore": sql}},
-            "status": {"message": message},
+            "status": {"message": format!("{ready} for the moment"), "conditions": [{"type": "Ready", "status": ready,
+                "reason": "R", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
         }))
         .unwrap()
     }
@@ -138,9 +139,10 @@ mod tests {
     fn a_change_that_matters_is_told_once() {
         let hosts = Hosts::new(&[None]);
         let mut changes = hosts.listen();
-        hosts.note(None, &Event::Apply(cluster("a", "one")));
-        hosts.note(None, &Event::Apply(cluster("a", "one")));
-        hosts.note(None, &Event::Delete(cluster("a", "one")));
+        hosts.note(None, &Event::Apply(cluster("a", "False")));
+        // another sentence, and nothing new for others
+        hosts.note(None, &Event::Apply(cluster("a", "Unknown")));
+        hosts.note(None, &Event::Delete(cluster("a", "Unknown")));
         let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).map(|c| c.to_string()).collect();
         assert_eq!(told, ["ns/a", "ns/a"]);
         assert_eq!(hosts.get(&key(&cluster("a", ""))), None);

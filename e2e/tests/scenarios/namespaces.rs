@@ -73,6 +73,17 @@ impl Kept<'_> {
         live["config"]["workflowExecutionRetentionTtl"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Waits for an event with these words.
+    async fn event(&self, reason: &str, words: &str) {
+        let selector = format!("reason={reason}");
+        let args = ["get", "events", "--field-selector", &selector, "-o", "jsonpath={.items[*].message}"];
+        until(&format!("an event {reason} says {words:?}"), PATIENCE, async || {
+            let told = Bed::get().kubectl(&self.scene.namespace, &args)?;
+            if told.contains(words) { Ok(()) } else { Err(told) }
+        })
+        .await;
+    }
+
     /// Starts a workflow that nobody works on.
     async fn start(&self, cluster: &Cluster, id: &str, attribute: &str) -> Result<String, String> {
         let start = ["workflow", "start", "--type", "t", "--task-queue", "nobody", "--workflow-id", id];
@@ -147,19 +158,7 @@ async fn drift(orders: &Kept<'_>, cluster: &Cluster) -> String {
     })
     .await;
     let found = since(began);
-    let args = [
-        "get",
-        "events",
-        "--field-selector",
-        "reason=DriftCorrected",
-        "-o",
-        "jsonpath={.items[*].note}{.items[*].message}",
-    ];
-    until("it is told in an event", PATIENCE, async || {
-        let told = Bed::get().kubectl(&orders.scene.namespace, &args)?;
-        if told.contains("retention from 240h to 72h") { Ok(()) } else { Err(told) }
-    })
-    .await;
+    orders.event("DriftCorrected", "retention from 240h to 72h").await;
     let here = orders.scene.namespace.as_str();
     let of_kind =
         |c: &&super::audit::Call| c.resource.starts_with("temporalnamespaces") && c.namespace.as_deref() == Some(here);
@@ -247,10 +246,10 @@ async fn deletion(scene: &Scene, cluster: &Cluster) -> String {
     })
     .await;
     doomed.delete();
-    doomed.is_told("with 1 open workflow.").await;
     doomed.is_told("temporal.io/let-go=true").await;
     scale("--replicas=1");
     let gone = doomed.gone().await;
+    doomed.event("NamespaceDeleting", "with 1 open workflow.").await;
     doomed.live(cluster).await.expect_err("Temporal has it no longer");
     format!("deleted {gone} after the worker role is back")
 }

@@ -36,7 +36,7 @@ fn columns() -> AttributeStore {
 
 fn seat(attributes: AttributeStore) -> Seat {
     let allowed: Option<AllowedNamespaces> = None;
-    let host = Host { leaving: false, ready: true, message: String::new(), port: 7233, allowed, attributes };
+    let host = Host { leaving: false, ready: true, port: 7233, allowed, attributes };
     Seat::Serving(Home { cluster: valid().cluster, host })
 }
 
