@@ -28,7 +28,7 @@ fn namespace() -> TemporalNamespace {
     .unwrap()
 }
 
-fn schedule(namespace: &str, spec: Value) -> TemporalSchedule {
+fn schedule(namespace: &str, spec: &Value) -> TemporalSchedule {
     let mut all = json!({
         "apiVersion": "temporal.io/v1beta1", "kind": "TemporalSchedule",
         "metadata": {"name": NAME, "namespace": namespace},
@@ -41,7 +41,7 @@ fn schedule(namespace: &str, spec: Value) -> TemporalSchedule {
             },
         },
     });
-    json_patch::merge(&mut all["spec"], &spec);
+    json_patch::merge(&mut all["spec"], spec);
     serde_json::from_value(all).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn says(world: &World, words: &str) -> impl Future<Output = ()> {
 #[tokio::test(start_paused = true)]
 async fn it_waits_for_what_it_needs_and_is_then_left_alone() {
     let world = World::new();
-    world.api.put(&schedule(NAMESPACE, json!({})));
+    world.api.put(&schedule(NAMESPACE, &json!({})));
     let _operator = world.operator();
     says(&world, "There is no TemporalNamespace ns/orders").await;
     world.api.put(&namespace());
@@ -106,7 +106,7 @@ async fn it_waits_for_what_it_needs_and_is_then_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_outlives_the_operator_and_drift_does_not() {
     let world = serving().await;
-    world.api.put(&schedule(NAMESPACE, json!({})));
+    world.api.put(&schedule(NAMESPACE, &json!({})));
     let first = world.operator();
     done(&world).await;
     drop(first);
@@ -129,10 +129,10 @@ async fn a_second_resource_for_the_same_schedule_is_told_whose_it_is() {
         c.spec.allowed_namespaces = serde_json::from_value(json!({"from": "All"})).unwrap();
     });
     let _operator = world.operator();
-    world.api.put(&schedule(NAMESPACE, json!({})));
+    world.api.put(&schedule(NAMESPACE, &json!({})));
     done(&world).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    world.api.put(&schedule("other", json!({"schedule": {"action": {"workflow": {"type": "Other"}}}})));
+    world.api.put(&schedule("other", &json!({"schedule": {"action": {"workflow": {"type": "Other"}}}})));
     let told = |api: &fake_api::FakeApi| {
         let status = api.get::<TemporalSchedule>("other", NAME).and_then(|s| s.status);
         status.is_some_and(|s| s.phase == Some(Phase::Failed))
@@ -154,7 +154,7 @@ impl Change {
     async fn before(self) -> World {
         let world = serving().await;
         if self != Self::Make {
-            world.api.put(&schedule(NAMESPACE, json!({})));
+            world.api.put(&schedule(NAMESPACE, &json!({})));
             let operator = world.operator();
             done(&world).await;
             drop(operator);
@@ -166,7 +166,7 @@ impl Change {
     fn make(self, world: &World) {
         match self {
             Self::Make => {
-                world.api.put(&schedule(NAMESPACE, json!({})));
+                world.api.put(&schedule(NAMESPACE, &json!({})));
             }
             Self::Alter => {
                 world.api.edit(NAMESPACE, NAME, |s: &mut TemporalSchedule| {
