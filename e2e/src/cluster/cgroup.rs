@@ -1,6 +1,7 @@
 //! The root cgroup of each node: below it are its pods and nothing else.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -54,7 +55,12 @@ pub fn kill_all(node: Node) -> Result<usize> {
 pub fn remove(node: Node) -> Result<()> {
     for mount in mounts()? {
         for dir in tree(&mount.join(node.netns())) {
-            fs::remove_dir(&dir).with_context(|| format!("cannot remove cgroup {}", dir.display()))?;
+            match fs::remove_dir(&dir) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove cgroup {}", dir.display()));
+                }
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use e2e::command::Cmd;
 use e2e::layout::{HOST_IP, Node};
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::{self, MEMBERSHIP_HEALTHY};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 use super::bed::{Bed, full, output};
@@ -17,6 +18,15 @@ use super::wait::{PATIENCE, since, until};
 
 /// The load after an event that is counted as its consequence.
 const AFTERMATH: Duration = Duration::from_secs(15);
+
+/// There is one set of nodes to lose, and it is taken away only after the load, whose turn has then passed.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Nodes to lose, and the right to have them, which goes after them.
+struct Nodes {
+    lent: Lent,
+    _alone: MutexGuard<'static, ()>,
+}
 
 /// Nodes to lose beside the first one, which has the database and the operator.
 fn lend() -> Option<Lent> {
@@ -37,7 +47,8 @@ fn spread(lent: &Lent) -> Value {
 }
 
 /// A cluster over all nodes, and a load that has been on it for a while.
-async fn loaded(title: &str, what: &str) -> Option<(Lent, Scene, Cluster, Loaded)> {
+async fn loaded(title: &str, what: &str) -> Option<(Nodes, Scene, Cluster, Loaded)> {
+    let alone = ALONE.lock().await;
     let turn = turn().await;
     let lent = lend()?;
     let scene = Scene::open(title).await;
@@ -49,14 +60,14 @@ async fn loaded(title: &str, what: &str) -> Option<(Lent, Scene, Cluster, Loaded
     let mut load = Loaded::start(&cluster, what, turn).await;
     load.phase("steady");
     sleep(steady()).await;
-    Some((lent, scene, cluster, load))
+    Some((Nodes { lent, _alone: alone }, scene, cluster, load))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_drained_under_load() {
-    let Some((lent, scene, cluster, mut load)) = loaded("drained-nodes", "nodes drained").await else { return };
+    let Some((nodes, scene, cluster, mut load)) = loaded("drained-nodes", "nodes drained").await else { return };
     let mut took = Vec::new();
-    for node in lent.nodes() {
+    for node in nodes.lent.nodes() {
         let name = node.name();
         load.phase(&format!("{name} drained"));
         let began = Instant::now();
@@ -78,11 +89,11 @@ async fn nodes_drained_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn node_lost_under_load() {
-    let Some((lent, scene, cluster, mut load)) = loaded("lost-node", "a node cut off").await else { return };
+    let Some((nodes, scene, cluster, mut load)) = loaded("lost-node", "a node cut off").await else { return };
     // who is connected to a frontend of the lost node waits for its own time-out
     let met = frontends_met(&cluster).await;
-    let away = lent.nodes().iter().find(|node| !met.contains(&node.name()));
-    let lost = *away.or(lent.nodes().last()).unwrap();
+    let away = nodes.lent.nodes().iter().find(|node| !met.contains(&node.name()));
+    let lost = *away.or(nodes.lent.nodes().last()).unwrap();
     load.phase(&format!("{} cut off", lost.name()));
     let began = Instant::now();
     cluster::cut(lost).unwrap();
