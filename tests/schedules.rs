@@ -205,6 +205,7 @@ async fn converges_after_a_crash_at_any_write(#[case] change: Change, #[case] le
     change.make(&world);
     done(&world).await;
     let expected = change.end(&world);
+    assert_eq!(expected.1.is_none(), matches!(change, Change::Delete), "what Temporal has in the end");
     let writes = world.writes().iter().filter(|c| c.changed).count();
     drop(operator);
     assert!(writes >= least, "{change:?} takes only {writes} writes");

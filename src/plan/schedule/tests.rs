@@ -339,6 +339,11 @@ fn end(resource: &TemporalSchedule, seat: &Seat, temporal: Option<InTemporal>) -
 #[test]
 fn a_resource_takes_its_schedule_along_only_when_it_may() {
     let found = || Some(InTemporal::Found(Box::default()));
+    assert_eq!(
+        end(&leaving(true, false), &serving(), None),
+        (0, Finalizer::Hold),
+        "it is not known yet what Temporal has"
+    );
     assert_eq!(end(&leaving(true, false), &serving(), found()), (1, Finalizer::Hold));
     assert_eq!(end(&leaving(true, false), &serving(), Some(InTemporal::Absent)), (0, Finalizer::LetGo));
     assert_eq!(end(&leaving(false, false), &serving(), found()), (0, Finalizer::LetGo));
