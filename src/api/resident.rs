@@ -10,6 +10,12 @@ pub const FINALIZER: &str = "temporal.io/deletion";
 /// The Go operator's, which is taken away as ours is.
 pub const FINALIZER_OF_GO: &str = "deletion.finalizers.temporal.io";
 
+/// Whether a finalizer is one of these.
+#[must_use]
+pub fn is_finalizer(name: &str) -> bool {
+    name == FINALIZER || name == FINALIZER_OF_GO
+}
+
 /// The phase of such a resource, a word for `kubectl get`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {

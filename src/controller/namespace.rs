@@ -4,17 +4,16 @@ use super::Error;
 use super::resident::{Kind, target};
 use crate::api::namespace::AttributeType;
 use crate::api::reference::ClusterRef;
-use crate::api::resident::{FINALIZER, FINALIZER_OF_GO};
+use crate::api::resident::is_finalizer;
 use crate::api::{TemporalNamespace, TemporalNamespaceStatus};
 use crate::observe::{Listings, Seats};
 use crate::plan::namespace::{self as plan, Act, NamespacePlan, Seen};
 use crate::plan::seat::{AttributeStore, Home, Seat};
 use crate::temporal::{Namespaces, TemporalError};
 use crate::validate::{self, Invalid, ValidNamespace};
-use crate::watches::{Place, Resident, Residents};
+use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,18 +50,6 @@ impl Kept {
         self.all.clone()
     }
 
-    /// The resource for the same namespace that came first, of those that may use the cluster.
-    async fn elder(&self, place: &Place) -> Result<Option<String>, Error> {
-        let Some(own) = self.all.get(place) else { return Ok(None) };
-        for (other, resident) in self.all.rivals(place) {
-            let precedes = resident.precedes(&other, &own, place);
-            if precedes && self.seats.is_allowed(&own.cluster, &other.0).await? {
-                return Ok(Some(format!("{}/{}", other.0, other.1)));
-            }
-        }
-        Ok(None)
-    }
-
     /// Search attributes of an index that other resources declare.
     fn shared(&self, place: &Place, home: &Home) -> BTreeSet<String> {
         if home.host.attributes != AttributeStore::Index {
@@ -90,13 +77,6 @@ impl Kind for Kept {
             // it may come back with another database
             self.listings.forget(&valid.cluster);
         }
-        // the end of a whole namespace must not wait for a cluster elsewhere
-        if valid.deleting && matches!(seat, Seat::Waiting(_)) && self.seats.is_terminating(&valid.own).await? {
-            return Ok(Seat::Leaving(format!(
-                "Namespace {} is being deleted, and its cluster does not serve.",
-                valid.own
-            )));
-        }
         Ok(seat)
     }
 
@@ -108,7 +88,7 @@ impl Kind for Kept {
         fresh: bool,
     ) -> Result<Seen, Error> {
         let (place, target) = (place(object), target(home));
-        let elder = self.elder(&place).await?;
+        let elder = self.seats.elder(&self.all, &place, &home.cluster).await?;
         let (live, attributes) = self.listings.look(home, &target, &valid.name, fresh).await?;
         let ends = valid.deleting && valid.deletes && elder.is_none() && live.is_some();
         let open = if ends { self.temporal.open_workflows(&target, &valid.name).await.ok() } else { None };
@@ -123,7 +103,7 @@ impl Kind for Kept {
         old: &TemporalNamespaceStatus,
         now: Timestamp,
     ) -> NamespacePlan {
-        let held = object.finalizers().iter().any(|f| f == FINALIZER || f == FINALIZER_OF_GO);
+        let held = object.finalizers().iter().any(|f| is_finalizer(f));
         plan::plan(valid, (object.metadata.generation, held), seat, seen, old, now)
     }
 
@@ -142,36 +122,22 @@ impl Kind for Kept {
         self.listings.next(&home.cluster)
     }
 
-    fn note(&self, namespace: Option<&str>, event: &Event<TemporalNamespace>) -> Vec<ObjectRef<TemporalNamespace>> {
-        self.all.note(namespace, event, resident).into_iter().map(|place| reference(&place)).collect()
+    fn note(&self, namespace: Option<&str>, event: &Event<TemporalNamespace>) -> Vec<Place> {
+        self.all.note(namespace, event, resident)
     }
 
-    fn residents(&self, cluster: &ClusterRef) -> Vec<ObjectRef<TemporalNamespace>> {
-        let residents = self.all.on(cluster);
-        residents.iter().map(|(place, _)| reference(place)).collect()
+    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
+        self.all.on(cluster).into_iter().map(|(place, _)| place).collect()
     }
 }
 
 fn resident(object: &TemporalNamespace) -> Resident<Facts> {
-    let (reference, status) = (&object.spec.cluster_ref, object.status.as_ref());
-    let namespace = reference.namespace_from(&object.namespace().unwrap_or_default());
-    Resident {
-        cluster: ClusterRef { namespace, name: reference.name.clone() },
-        claim: object.name_any(),
-        born: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
-        kept: Facts {
-            attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
-            registered: status.is_some_and(|s| s.namespace_id.is_some()),
-            leaving: object.metadata.deletion_timestamp.is_some(),
-            message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
-        },
-    }
-}
-
-fn place(object: &TemporalNamespace) -> Place {
-    (object.namespace().unwrap_or_default(), object.name_any())
-}
-
-fn reference(place: &Place) -> ObjectRef<TemporalNamespace> {
-    ObjectRef::new(&place.1).within(&place.0)
+    let status = object.status.as_ref();
+    let facts = Facts {
+        attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
+        registered: status.is_some_and(|s| s.namespace_id.is_some()),
+        leaving: object.metadata.deletion_timestamp.is_some(),
+        message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
+    };
+    Resident::of(object, &object.spec.cluster_ref, facts)
 }

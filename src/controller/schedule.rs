@@ -11,11 +11,10 @@ use crate::plan::schedule::{self, Act, InTemporal, Seen};
 use crate::plan::seat::{Home, Seat};
 use crate::temporal::{NewSchedule, ScheduleRef, Schedules, TemporalError};
 use crate::validate::{self, Invalid, ValidSchedule};
-use crate::watches::{Place, Resident, Residents};
+use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,18 +71,6 @@ impl Kept {
             other => other,
         })
     }
-
-    /// The resource that had the schedule first, of those that may use the cluster.
-    async fn taken_by(&self, object: &TemporalSchedule, cluster: &ClusterRef) -> Result<Option<String>, Error> {
-        let place = place(object);
-        let Some(own) = self.schedules.get(&place) else { return Ok(None) };
-        for (other, resident) in self.schedules.rivals(&place) {
-            if resident.precedes(&other, &own, &place) && self.seats.is_allowed(cluster, &other.0).await? {
-                return Ok(Some(format!("{}/{}", other.0, other.1)));
-            }
-        }
-        Ok(None)
-    }
 }
 
 impl Kind for Kept {
@@ -98,13 +85,7 @@ impl Kind for Kept {
     }
 
     async fn seat(&self, valid: &ValidSchedule) -> Result<Seat, Error> {
-        let seat = self.seat_on_namespace(valid).await?;
-        // the end of a whole namespace must not wait for what is elsewhere
-        let waits = matches!(seat, Seat::Waiting(_) | Seat::NamespaceWaiting(_));
-        if valid.deleting && waits && self.seats.is_terminating(&valid.namespace).await? {
-            return Ok(Seat::NoNamespace(format!("Namespace {} is being deleted.", valid.namespace)));
-        }
-        Ok(seat)
+        self.seat_on_namespace(valid).await
     }
 
     async fn observe(
@@ -121,7 +102,8 @@ impl Kind for Kept {
             Err(error) if error.is_missing_namespace() => InTemporal::NoNamespace,
             Err(error) => return Err(error.into()),
         };
-        Ok(Seen { taken_by: self.taken_by(object, &home.cluster).await?, temporal })
+        let taken_by = self.seats.elder(&self.schedules, &place(object), &home.cluster).await?;
+        Ok(Seen { taken_by, temporal })
     }
 
     fn plan(
@@ -155,38 +137,23 @@ impl Kind for Kept {
         schedule::CALM
     }
 
-    fn note(&self, namespace: Option<&str>, event: &Event<TemporalSchedule>) -> Vec<ObjectRef<TemporalSchedule>> {
-        self.schedules.note(namespace, event, resident).into_iter().map(reference).collect()
+    fn note(&self, namespace: Option<&str>, event: &Event<TemporalSchedule>) -> Vec<Place> {
+        self.schedules.note(namespace, event, resident)
     }
 
-    fn residents(&self, cluster: &ClusterRef) -> Vec<ObjectRef<TemporalSchedule>> {
+    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
         let namespaces = self.namespaces.on(cluster).into_iter();
         let schedules =
             namespaces.flat_map(|((namespace, name), _)| self.schedules.on(&ClusterRef { namespace, name }));
-        schedules.map(|(place, _)| reference(place)).collect()
+        schedules.map(|(place, _)| place).collect()
     }
 }
 
 /// A schedule lives on a `TemporalNamespace` as that lives on a cluster.
 fn resident(object: &TemporalSchedule) -> Resident<()> {
-    let own = object.namespace().unwrap_or_default();
-    let namespace_ref = &object.spec.namespace_ref;
-    Resident {
-        cluster: ClusterRef { namespace: namespace_ref.namespace_from(&own), name: namespace_ref.name.clone() },
-        claim: object.name_any(),
-        born: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
-        kept: (),
-    }
+    Resident::of(object, &object.spec.namespace_ref, ())
 }
 
 fn which(valid: &ValidSchedule) -> ScheduleRef {
     ScheduleRef { namespace: valid.namespace_ref.1.clone(), id: valid.id.clone() }
-}
-
-fn place(object: &TemporalSchedule) -> Place {
-    (object.namespace().unwrap_or_default(), object.name_any())
-}
-
-fn reference((namespace, name): Place) -> ObjectRef<TemporalSchedule> {
-    ObjectRef::new(&name).within(&namespace)
 }

@@ -3,7 +3,7 @@
 use super::{ObserveError, lock};
 use crate::api::reference::ClusterRef;
 use crate::plan::seat::{self, Host, Seat};
-use crate::watches::Hosts;
+use crate::watches::{Hosts, Place, Residents};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +71,24 @@ impl Seats {
             Some(host) => self.may_use(&host, cluster, namespace).await,
             None => Ok(false),
         }
+    }
+
+    /// The resource that had first what the one at `place` claims, of those that may use the cluster, if it is another.
+    ///
+    /// # Errors
+    /// As [`Self::is_allowed`].
+    pub async fn elder<T: Clone + PartialEq>(
+        &self,
+        residents: &Residents<T>,
+        place: &Place,
+        cluster: &ClusterRef,
+    ) -> Result<Option<String>, ObserveError> {
+        for (namespace, name) in residents.elders(place) {
+            if self.is_allowed(cluster, &namespace).await? {
+                return Ok(Some(format!("{namespace}/{name}")));
+            }
+        }
+        Ok(None)
     }
 
     async fn may_use(&self, host: &Host, cluster: &ClusterRef, namespace: &str) -> Result<bool, ObserveError> {

@@ -109,6 +109,12 @@ impl Seat {
         }
     }
 
+    /// Something that is there is waited for.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::Waiting(_) | Self::NamespaceWaiting(_))
+    }
+
     /// The seat of somebody who may use the cluster.
     #[must_use]
     pub fn on(cluster: &ClusterRef, host: Host) -> Self {

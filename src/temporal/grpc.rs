@@ -33,7 +33,7 @@ const PARALLEL: usize = 8;
 pub struct GrpcTemporal {
     dialer: Dialer,
     deadline: Duration,
-    pub(super) turns: Turns,
+    turns: Turns,
     pub(super) stopwatch: Option<Arc<dyn Stopwatch>>,
 }
 
@@ -69,8 +69,35 @@ impl GrpcTemporal {
         self.call_within(self.deadline, target, call, ask).await
     }
 
-    /// The same within another deadline.
-    pub(super) async fn call_within<T, F>(
+    /// The same, when it is the turn of a resource on the cluster.
+    pub(super) async fn call_in_turn<T, F>(
+        &self,
+        target: &Target,
+        call: &'static str,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call_in_turn_within(self.deadline, target, call, ask).await
+    }
+
+    /// The same within another deadline, which begins with the turn.
+    pub(super) async fn call_in_turn_within<T, F>(
+        &self,
+        deadline: Duration,
+        target: &Target,
+        call: &'static str,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let _turn = self.turns.take(&target.cluster).await;
+        self.call_within(deadline, target, call, ask).await
+    }
+
+    async fn call_within<T, F>(
         &self,
         deadline: Duration,
         target: &Target,

@@ -26,8 +26,7 @@ impl GrpcTemporal {
         let mut all = Vec::new();
         let mut next = Vec::new();
         loop {
-            let _turn = self.turns.take(&target.cluster).await;
-            let page = self.call(target, "ListNamespaces", |channel| {
+            let page = self.call_in_turn(target, "ListNamespaces", |channel| {
                 let message = api::ListNamespacesRequest { page_size: PAGE, next_page_token: next.clone() };
                 async move { workflow(channel).list_namespaces(self.request(message)).await }
             });
@@ -41,8 +40,7 @@ impl GrpcTemporal {
     }
 
     async fn describe_namespace(&self, target: &Target, name: &str) -> Result<Option<LiveNamespace>, TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "DescribeNamespace", |channel| async move {
+        let answer = self.call_in_turn(target, "DescribeNamespace", |channel| async move {
             let message = api::DescribeNamespaceRequest { namespace: name.to_owned() };
             workflow(channel).describe_namespace(self.request(message)).await
         });
@@ -54,8 +52,7 @@ impl GrpcTemporal {
     }
 
     async fn register_namespace(&self, target: &Target, wanted: &Registration) -> Result<(), TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "RegisterNamespace", |channel| async move {
+        let answer = self.call_in_turn(target, "RegisterNamespace", |channel| async move {
             let message = api::RegisterNamespaceRequest {
                 namespace: wanted.name.clone(),
                 description: wanted.description.clone(),
@@ -70,8 +67,7 @@ impl GrpcTemporal {
     }
 
     async fn update_namespace(&self, target: &Target, name: &str, change: &Change) -> Result<(), TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "UpdateNamespace", |channel| async move {
+        let answer = self.call_in_turn(target, "UpdateNamespace", |channel| async move {
             let info = UpdateNamespaceInfo {
                 description: change.description.clone().unwrap_or_default(),
                 owner_email: change.owner_email.clone().unwrap_or_default(),
@@ -97,8 +93,7 @@ impl GrpcTemporal {
         target: &Target,
         name: &str,
     ) -> Result<BTreeMap<String, AttributeType>, TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "ListSearchAttributes", |channel| async move {
+        let answer = self.call_in_turn(target, "ListSearchAttributes", |channel| async move {
             let message = operator::ListSearchAttributesRequest { namespace: name.to_owned() };
             operations(channel).list_search_attributes(self.request(message)).await
         });
@@ -112,8 +107,7 @@ impl GrpcTemporal {
         name: &str,
         attributes: &BTreeMap<String, AttributeType>,
     ) -> Result<(), TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call_within(DELETION, target, "AddSearchAttributes", |channel| async move {
+        let answer = self.call_in_turn_within(DELETION, target, "AddSearchAttributes", |channel| async move {
             let message = operator::AddSearchAttributesRequest {
                 search_attributes: attributes.iter().map(|(name, type_)| (name.clone(), number_of(*type_))).collect(),
                 namespace: name.to_owned(),
@@ -124,8 +118,7 @@ impl GrpcTemporal {
     }
 
     async fn remove(&self, target: &Target, name: &str, attributes: &[String]) -> Result<(), TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "RemoveSearchAttributes", |channel| async move {
+        let answer = self.call_in_turn(target, "RemoveSearchAttributes", |channel| async move {
             let message = operator::RemoveSearchAttributesRequest {
                 search_attributes: attributes.to_vec(),
                 namespace: name.to_owned(),
@@ -136,8 +129,7 @@ impl GrpcTemporal {
     }
 
     async fn count_open(&self, target: &Target, name: &str) -> Result<u64, TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call(target, "CountWorkflowExecutions", |channel| async move {
+        let answer = self.call_in_turn(target, "CountWorkflowExecutions", |channel| async move {
             let query = "ExecutionStatus = 'Running'".to_owned();
             let message = api::CountWorkflowExecutionsRequest { namespace: name.to_owned(), query };
             workflow(channel).count_workflow_executions(self.request(message)).await
@@ -146,8 +138,7 @@ impl GrpcTemporal {
     }
 
     async fn delete_namespace(&self, target: &Target, name: &str) -> Result<(), TemporalError> {
-        let _turn = self.turns.take(&target.cluster).await;
-        let answer = self.call_within(DELETION, target, "DeleteNamespace", |channel| async move {
+        let answer = self.call_in_turn_within(DELETION, target, "DeleteNamespace", |channel| async move {
             let message = operator::DeleteNamespaceRequest { namespace: name.to_owned() };
             operations(channel).delete_namespace(request_within(DELETION, message)).await
         });

@@ -1,14 +1,12 @@
 //! What is kept of the objects of one kind, by whom they belong to: what one cluster has is found without a look at what
 //! the others have.
 
+use super::{Place, place};
+use kube::Resource;
 use kube::runtime::watcher::Event;
-use kube::{Resource, ResourceExt};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
-
-/// Namespace and name.
-type Place = (String, String);
 
 /// What is kept of the objects of one kind.
 #[derive(Debug)]
@@ -112,14 +110,11 @@ impl<T> Kept<T> {
     }
 }
 
-fn place<K: Resource>(object: &K) -> Place {
-    (object.namespace().unwrap_or_default(), object.name_any())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::ResourceExt;
     use kube::core::ObjectMeta;
 
     fn map(name: &str, owner: &str) -> ConfigMap {

@@ -14,7 +14,7 @@ pub use hosts::Hosts;
 pub use index::Index;
 pub use live::{Found, Live, Mark, Watched};
 pub use optional::Served;
-pub use residents::{Place, Resident, Residents};
+pub use residents::{Resident, Residents};
 
 use crate::api::{TemporalCluster, labels};
 use crate::build::ServiceMonitor;
@@ -112,6 +112,15 @@ pub struct Streams {
     pub disruption_budgets: Events<PartialObjectMeta<PodDisruptionBudget>>,
     pub ingresses: Events<PartialObjectMeta<Ingress>>,
     pub service_monitors: Events<PartialObjectMeta<ServiceMonitor>>,
+}
+
+/// Namespace and name of a resource.
+pub type Place = (String, String);
+
+/// Where a resource is.
+#[must_use]
+pub fn place<K: Resource>(object: &K) -> Place {
+    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Where a loop looks: one namespace, or all.

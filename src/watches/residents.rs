@@ -1,14 +1,12 @@
 //! The resources of one kind that live on clusters: by cluster, and by what of Temporal they are about.
 
-use crate::api::reference::ClusterRef;
+use super::{Place, place};
+use crate::api::reference::{ClusterRef, Reference};
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Namespace and name of a resource.
-pub type Place = (String, String);
 
 /// What is kept of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +22,20 @@ pub struct Resident<T> {
 }
 
 impl<T> Resident<T> {
-    /// Whether this one, at `place`, came before another one: who comes first has what both claim.
+    /// A resource that lives on what it names, and is there under its own name.
     #[must_use]
-    pub fn precedes(&self, place: &Place, other: &Self, other_place: &Place) -> bool {
+    pub fn of<K: Resource>(object: &K, on: &Reference, kept: T) -> Self {
+        let namespace = on.namespace_from(&object.namespace().unwrap_or_default());
+        Self {
+            cluster: ClusterRef { namespace, name: on.name.clone() },
+            claim: object.name_any(),
+            born: object.meta().creation_timestamp.as_ref().map(|time| time.0),
+            kept,
+        }
+    }
+
+    /// Whether this one, at `place`, came before another one: who comes first has what both claim.
+    fn precedes(&self, place: &Place, other: &Self, other_place: &Place) -> bool {
         (self.born, place) < (other.born, other_place)
     }
 }
@@ -96,9 +105,16 @@ impl<T: Clone + PartialEq> Residents<T> {
         index.by_cluster.get(cluster).into_iter().flatten().filter_map(|p| index.entry(p)).collect()
     }
 
-    /// The others that claim the same.
+    /// Those that claim the same and came before.
     #[must_use]
-    pub fn rivals(&self, place: &Place) -> Vec<(Place, Resident<T>)> {
+    pub fn elders(&self, place: &Place) -> Vec<Place> {
+        let Some(own) = self.get(place) else { return Vec::new() };
+        let elders = self.rivals(place).into_iter().filter(|(other, resident)| resident.precedes(other, &own, place));
+        elders.map(|(other, _)| other).collect()
+    }
+
+    /// The others that claim the same.
+    fn rivals(&self, place: &Place) -> Vec<(Place, Resident<T>)> {
         let index = self.index();
         let Some(own) = index.all.get(place) else { return Vec::new() };
         index.others(place, own).iter().filter_map(|p| index.entry(p)).collect()
@@ -154,10 +170,6 @@ fn take_away<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<Place>>, key
             map.remove(key);
         }
     }
-}
-
-fn place<K: Resource>(object: &K) -> Place {
-    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 #[cfg(test)]

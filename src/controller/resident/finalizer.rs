@@ -1,14 +1,14 @@
 //! The finalizer of a resource whose deletion is also one in Temporal.
 
 use super::Kind;
-use crate::api::resident::{FINALIZER, FINALIZER_OF_GO};
+use crate::api::resident::{FINALIZER, is_finalizer};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 /// Whether the resource is held, by our finalizer or by the Go operator's.
 pub(super) fn is_held<K: Kind>(object: &K::Object) -> bool {
-    object.finalizers().iter().any(|f| is_ours(f))
+    object.finalizers().iter().any(|f| is_finalizer(f))
 }
 
 /// Whether ours is there.
@@ -25,7 +25,7 @@ pub(super) async fn hold<K: Kind>(client: &Client, object: &K::Object) -> kube::
 
 /// Takes ours and the Go operator's away.
 pub(super) async fn let_go<K: Kind>(client: &Client, object: &K::Object) -> kube::Result<()> {
-    let left: Vec<String> = object.finalizers().iter().filter(|f| !is_ours(f)).cloned().collect();
+    let left: Vec<String> = object.finalizers().iter().filter(|f| !is_finalizer(f)).cloned().collect();
     match set::<K>(client, object, &left).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         other => other,
@@ -43,8 +43,4 @@ async fn set<K: Kind>(client: &Client, object: &K::Object, finalizers: &[String]
     ]);
     let patch = serde_json::from_value(patch).map_err(kube::Error::SerdeError)?;
     api.patch(&object.name_any(), &PatchParams::default(), &Patch::<()>::Json(patch)).await.map(drop)
-}
-
-fn is_ours(finalizer: &str) -> bool {
-    finalizer == FINALIZER || finalizer == FINALIZER_OF_GO
 }

@@ -18,7 +18,7 @@ use crate::plan::seat::{Home, Seat};
 use crate::telemetry::Metrics;
 use crate::temporal::{Target, TemporalError};
 use crate::validate::Invalid;
-use crate::watches::{self, Events};
+use crate::watches::{self, Events, Place};
 use futures::channel::mpsc;
 use futures::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
@@ -95,10 +95,10 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     fn next_look(&self, home: &Home) -> Duration;
 
     /// Takes in an event of the watch; the other resources it matters to.
-    fn note(&self, namespace: Option<&str>, event: &Event<Self::Object>) -> Vec<ObjectRef<Self::Object>>;
+    fn note(&self, namespace: Option<&str>, event: &Event<Self::Object>) -> Vec<Place>;
 
     /// The resources that live on a cluster.
-    fn residents(&self, cluster: &ClusterRef) -> Vec<ObjectRef<Self::Object>>;
+    fn residents(&self, cluster: &ClusterRef) -> Vec<Place>;
 }
 
 /// What every loop of such a kind has from outside.
@@ -181,7 +181,7 @@ fn watch<K: Kind>(
     let note = move |event: &Event<K::Object>| {
         for other in kind.note(scope.as_deref(), event) {
             // nobody listens when the process is ending
-            let _ = tell.unbounded_send(other);
+            let _ = tell.unbounded_send(reference(&other));
         }
     };
     let (store, events) = watches::watch_own(watches::scope(client, namespace), note);
@@ -197,7 +197,11 @@ fn woken_by<K: Kind>(
     let kind = Arc::clone(kind);
     changes.flat_map(move |cluster| {
         let mut residents = kind.residents(&cluster);
-        residents.retain(|r| namespace.is_none() || r.namespace == namespace);
-        futures::stream::iter(residents)
+        residents.retain(|place| namespace.as_ref().is_none_or(|namespace| *namespace == place.0));
+        futures::stream::iter(residents).map(|place| reference(&place))
     })
+}
+
+fn reference<K: Resource<DynamicType = ()>>(place: &Place) -> ObjectRef<K> {
+    ObjectRef::new(&place.1).within(&place.0)
 }

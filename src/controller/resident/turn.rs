@@ -90,6 +90,10 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
         }
     };
     let seat = ctx.kind.seat(&valid).await?;
+    // the end of a whole namespace must not wait for what is elsewhere
+    if deleting && seat.waits() && ctx.shared.seats.is_terminating(&object.namespace().unwrap_or_default()).await? {
+        return let_go(object, ctx).await;
+    }
     // to let go, Temporal need not answer
     let blind = || K::plan(object, &valid, &seat, None, &old, Timestamp::now());
     if deleting && blind().finalizer == Finalizer::LetGo {

@@ -90,8 +90,7 @@ impl Schedules for GrpcTemporal {
         };
         async move {
             let ask = |channel| async { workflow(channel).create_schedule(self.request(request.clone())).await };
-            let _turn = self.turns.take(&target.cluster).await;
-            self.call(target, "CreateSchedule", ask).await.map(drop)
+            self.call_in_turn(target, "CreateSchedule", ask).await.map(drop)
         }
         .boxed()
     }
@@ -113,8 +112,7 @@ impl GrpcTemporal {
                 .describe_schedule(self.request(DescribeScheduleRequest { namespace, schedule_id: id }))
                 .await
         };
-        let _turn = self.turns.take(&target.cluster).await;
-        match self.call(target, "DescribeSchedule", ask).await {
+        match self.call_in_turn(target, "DescribeSchedule", ask).await {
             Ok(answer) => Ok(Some(convert::found(answer))),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(passing(error)),
@@ -135,9 +133,7 @@ impl GrpcTemporal {
             search_attributes: attributes(&change.definition),
         };
         let ask = |channel| async { workflow(channel).update_schedule(self.request(request.clone())).await };
-        let turn = self.turns.take(&target.cluster).await;
-        self.call(target, call, ask).await.map_err(passing)?;
-        drop(turn);
+        self.call_in_turn(target, call, ask).await.map_err(passing)?;
         self.carried_out(target, which, &change.from.token).await
     }
 
@@ -159,8 +155,7 @@ impl GrpcTemporal {
             let request = DeleteScheduleRequest { namespace, schedule_id: id, identity: IDENTITY.to_owned() };
             workflow(channel).delete_schedule(self.request(request)).await
         };
-        let _turn = self.turns.take(&target.cluster).await;
-        match self.call(target, "DeleteSchedule", ask).await {
+        match self.call_in_turn(target, "DeleteSchedule", ask).await {
             Err(error) if !is_absent(&error) => Err(error),
             _ => Ok(()),
         }
