@@ -1,7 +1,7 @@
 //! temporal-operator runs self-hosted Temporal on Kubernetes.
 //!
 //! Each reconcile is *validate → observe → plan → apply → report*. Dependencies point one way:
-//! `(api, schedule) ← validate ← build ← plan ← (lease, temporal, watches) ← (observe, apply, report) ← controller ← main`.
+//! `(api, scaling, schedule) ← validate ← build ← plan ← (lease, temporal, watches) ← (observe, apply, report) ← controller ← main`.
 //! `plan` and everything below it is pure: no client, clock, randomness or environment.
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod lease;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod scaling;
 pub mod schedule;
 pub mod telemetry;
 pub mod temporal;

@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each layer and what it may use. A module not listed may not be used by any of them.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("api", &[]),
+    ("scaling", &[]),
     ("schedule", &[]),
     ("validate", &["api", "schedule"]),
     ("build", &["api", "validate"]),
-    ("plan", &["api", "build", "schedule", "validate"]),
+    ("plan", &["api", "build", "scaling", "schedule", "validate"]),
     ("error", &[]),
     ("lease", &[]),
-    ("temporal", &["api", "plan", "schedule"]),
+    ("temporal", &["api", "plan", "scaling", "schedule"]),
     ("watches", &["api", "build", "plan"]),
-    ("observe", &["api", "build", "plan", "temporal", "validate", "watches"]),
+    ("observe", &["api", "build", "plan", "scaling", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "plan", "watches"]),
     ("report", &["api", "plan"]),
     ("telemetry", &["error"]),
@@ -42,7 +43,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
 /// What the pure layers may not touch: clients, the clock, randomness, the environment.
 const IMPURE: [&str; 8] =
     ["kube::Client", "kube::Api", "tokio", "tonic", "Timestamp::now", "Instant::now", "SystemTime", "std::env"];
-const PURE: [&str; 5] = ["api", "schedule", "validate", "build", "plan"];
+const PURE: [&str; 6] = ["api", "scaling", "schedule", "validate", "build", "plan"];
 const LONGEST: usize = 400;
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

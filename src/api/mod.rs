@@ -26,11 +26,13 @@ pub mod status;
 pub mod store_tls;
 pub mod ui;
 pub mod unsupported;
+pub mod worker;
 
 pub use cluster::{TemporalCluster, TemporalClusterSpec};
 pub use namespace::{TemporalNamespace, TemporalNamespaceSpec, TemporalNamespaceStatus};
 pub use schedule::{TemporalSchedule, TemporalScheduleSpec, TemporalScheduleStatus};
 pub use status::TemporalClusterStatus;
+pub use worker::{TemporalWorker, TemporalWorkerSpec, TemporalWorkerStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -102,5 +104,5 @@ pub mod annotations {
 /// Every CustomResourceDefinition, in the order they are written to `crds/`.
 #[must_use]
 pub fn all_crds() -> Vec<CustomResourceDefinition> {
-    vec![TemporalCluster::crd(), TemporalNamespace::crd(), TemporalSchedule::crd()]
+    vec![TemporalCluster::crd(), TemporalNamespace::crd(), TemporalSchedule::crd(), TemporalWorker::crd()]
 }

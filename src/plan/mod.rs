@@ -18,6 +18,7 @@ pub mod seat;
 mod status;
 mod visibility;
 mod words;
+pub mod worker;
 
 pub use status::{Obstacle, obstructed, refused};
 

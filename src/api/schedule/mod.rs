@@ -7,7 +7,7 @@ mod words;
 
 pub use action::{ActionSpec, RetryPolicySpec, WorkflowSpec};
 pub use times::{CalendarSpec, IntervalSpec, RangeSpec, TimesSpec};
-pub use words::DURATION;
+pub use words::{DURATION, duration};
 
 use super::conditions::Conditioned;
 use super::reference::Reference;
