@@ -2,9 +2,11 @@
 
 mod listings;
 mod seats;
+mod workers;
 
 pub use listings::Listings;
 pub use seats::Seats;
+pub use workers::WorkerObserver;
 
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};

@@ -30,3 +30,45 @@ pub struct Slots {
     /// All there are.
     pub all: u64,
 }
+
+/// What the manifest says of the number of pods.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// Fewest pods of a version that serves.
+    pub min: i32,
+    /// Most pods.
+    pub max: i32,
+}
+
+/// What a version is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// New work goes to it.
+    Serves,
+    /// New work is to go to it: at least one pod, however little there is to do.
+    Candidate,
+    /// Old work is left for it: at least one pod, and no minimum beyond that.
+    Drains,
+}
+
+/// How many pods there are to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The number.
+    pub pods: i32,
+    /// Why, in words without figures that move by themselves.
+    pub why: String,
+}
+
+/// How many pods a version is to have.
+#[must_use]
+pub fn decide(policy: &Policy, need: Need, present: i32, _: &[Sample], _: Timestamp) -> Decision {
+    let least = if need == Need::Serves { policy.min } else { 1 };
+    Decision { pods: present.clamp(least, policy.max), why: "Temporal has not told its work yet".to_owned() }
+}
+
+/// When a version with this history is to be asked about again, counted from its last sample.
+#[must_use]
+pub fn due(_: Need, _: i32, _: &[Sample]) -> Duration {
+    Duration::from_secs(10)
+}

@@ -26,6 +26,7 @@ mod target;
 mod turns;
 mod view;
 mod visibility;
+mod workers;
 
 pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
@@ -38,6 +39,7 @@ pub use namespaces::{Answer, Namespaces};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
+pub use workers::{WorkerRef, Workers};
 
 /// What the operator asks a Temporal cluster.
 ///

@@ -31,6 +31,7 @@ pub struct SimTemporal {
     /// Workflows that are open in each namespace.
     pub(super) open: Mutex<u64>,
     pub schedules: FakeSchedules,
+    pub workers: super::workers::SimWorkers,
 }
 
 impl SimTemporal {
@@ -44,6 +45,7 @@ impl SimTemporal {
             reads,
             open: Mutex::default(),
             schedules: FakeSchedules::default(),
+            workers: super::workers::SimWorkers::default(),
         }
     }
 
@@ -75,7 +77,7 @@ impl SimTemporal {
         std::mem::take(&mut self.reads.lock().unwrap())
     }
 
-    fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
+    pub(super) fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
         let unanswered = || TemporalError::Unreachable { call, reason: "nothing within 3s".to_owned() };
         self.fault.lock().unwrap().as_ref().map_or(Ok(()), |_| Err(unanswered()))
     }
