@@ -97,6 +97,11 @@ impl GrpcTemporal {
         self.call_within(deadline, target, call, ask).await
     }
 
+    /// Waits until a namespace may be changed.
+    pub(super) async fn may_change(&self, target: &Target) {
+        self.turns.change(&target.cluster).await;
+    }
+
     async fn call_within<T, F>(
         &self,
         deadline: Duration,

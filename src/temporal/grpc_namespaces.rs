@@ -52,6 +52,7 @@ impl GrpcTemporal {
     }
 
     async fn register_namespace(&self, target: &Target, wanted: &Registration) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "RegisterNamespace", |channel| async move {
             let message = api::RegisterNamespaceRequest {
                 namespace: wanted.name.clone(),
@@ -67,6 +68,7 @@ impl GrpcTemporal {
     }
 
     async fn update_namespace(&self, target: &Target, name: &str, change: &Change) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "UpdateNamespace", |channel| async move {
             let info = UpdateNamespaceInfo {
                 description: change.description.clone().unwrap_or_default(),
@@ -107,6 +109,7 @@ impl GrpcTemporal {
         name: &str,
         attributes: &BTreeMap<String, AttributeType>,
     ) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(DELETION, target, "AddSearchAttributes", |channel| async move {
             let message = operator::AddSearchAttributesRequest {
                 search_attributes: attributes.iter().map(|(name, type_)| (name.clone(), number_of(*type_))).collect(),
@@ -118,6 +121,7 @@ impl GrpcTemporal {
     }
 
     async fn remove(&self, target: &Target, name: &str, attributes: &[String]) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "RemoveSearchAttributes", |channel| async move {
             let message = operator::RemoveSearchAttributesRequest {
                 search_attributes: attributes.to_vec(),
