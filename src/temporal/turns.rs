@@ -10,9 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Calls at a time, to each cluster.
 const AT_A_TIME: usize = 4;
-/// Changes of namespaces a second, to each cluster. A frontend takes 20 from all that it serves
-/// (`frontend.rps.namespaceReplicationInducingAPIs`), and refuses the rest.
-const CHANGES: NonZeroU32 = NonZeroU32::new(15).unwrap();
+/// Changes of namespaces a second, to each cluster. Frontends take 10 of namespaces that they do not know yet
+/// (`frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs`), each 20 of all
+/// (`frontend.rps.namespaceReplicationInducingAPIs`), and refuse the rest.
+const CHANGES: NonZeroU32 = NonZeroU32::new(9).unwrap();
 
 /// By cluster.
 #[derive(Default)]

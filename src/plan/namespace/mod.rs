@@ -133,8 +133,6 @@ pub fn plan(
     }
 }
 
-/// After this time every server knows a new namespace (`system.namespaceCacheRefreshInterval`, 2 s).
-const KNOWN: Duration = Duration::from_secs(3);
 /// After this time a refusal is looked at again.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
@@ -191,10 +189,7 @@ fn keep(sight: &Sight<'_>, live: &LiveNamespace, seen: &Seen, store: &AttributeS
         acts.push(Act::Update(change));
         corrected.extend(what);
     }
-    // servers read the list of namespaces every 2 s, and know no attribute of one that they do not know
-    let is_new = sight.old.namespace_id.as_ref() != Some(&live.id);
-    let follow = is_new && !attributes.missing.is_empty();
-    if !attributes.missing.is_empty() && !follow {
+    if !attributes.missing.is_empty() {
         corrected.push(format!("search attributes {}", attributes::names(attributes.missing.keys())));
         acts.push(Act::AddAttributes(attributes.missing.clone()));
     }
@@ -208,13 +203,7 @@ fn keep(sight: &Sight<'_>, live: &LiveNamespace, seen: &Seen, store: &AttributeS
         usable_from: attributes.usable_from.clone(),
         ..sight.old.clone()
     };
-    let (verdict, wake) = if follow {
-        let message =
-            "The namespace is registered; its search attributes follow in a moment, when every server knows it.";
-        (Verdict::new(Phase::Pending, "SearchAttributesPending", message), Wake::After(KNOWN))
-    } else {
-        verdict(sight, &acts, &attributes, &notes)
-    };
+    let (verdict, wake) = verdict(sight, &acts, &attributes, &notes);
     let plan = sight.told(verdict, status, wake, valid.deletes);
     let news = (sight.was_done() && !corrected.is_empty()).then(|| News {
         reason: "DriftCorrected",

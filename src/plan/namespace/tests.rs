@@ -62,11 +62,6 @@ fn ready() -> TemporalNamespaceStatus {
     }
 }
 
-/// Of a namespace that was seen in Temporal before.
-fn known() -> TemporalNamespaceStatus {
-    TemporalNamespaceStatus { namespace_id: Some("id".to_owned()), ..TemporalNamespaceStatus::default() }
-}
-
 fn planned(valid: &ValidNamespace, seen: &Seen, old: &TemporalNamespaceStatus) -> NamespacePlan {
     plan(valid, (Some(1), false), &seat(columns()), Some(seen), old, Timestamp::UNIX_EPOCH)
 }
@@ -159,16 +154,12 @@ fn keys_of_data_that_cannot_be_removed_are_told() {
 }
 
 #[test]
-fn new_attributes_are_added_when_the_namespace_is_known_and_usable_after_a_while() {
+fn new_attributes_are_added_at_once_and_usable_after_a_while() {
     let wanted = ValidNamespace {
         attributes: attributes(&[("Customer", AttributeType::Keyword), ("Items", AttributeType::Int)]),
         ..valid()
     };
     let plan = planned(&wanted, &seen(live()), &TemporalNamespaceStatus::default());
-    assert!(plan.acts.is_empty(), "a server that does not know the namespace yet would refuse them");
-    assert_eq!((reason(&plan, READY).as_str(), plan.wake), ("SearchAttributesPending", Wake::After(KNOWN)));
-
-    let plan = planned(&wanted, &seen(live()), &plan.status);
     assert_eq!(plan.acts, [Act::AddAttributes(wanted.attributes.clone())]);
     assert_eq!(plan.status.search_attributes_left, [("Int".to_owned(), 1), ("Keyword".to_owned(), 2)].into());
 
@@ -205,7 +196,7 @@ fn a_type_that_is_another_is_reported_and_never_sent() {
         ..valid()
     };
     let there = LiveNamespace { columns: [("Text01".to_owned(), "Customer".to_owned())].into(), ..live() };
-    let plan = planned(&wanted, &seen(there), &known());
+    let plan = planned(&wanted, &seen(there), &TemporalNamespaceStatus::default());
     assert_eq!(plan.acts, [Act::AddAttributes(attributes(&[("Items", AttributeType::Int)]))]);
     assert_eq!(reason(&plan, STALLED), "SearchAttributeConflict");
     assert!(message(&plan).contains("Customer is Text in Temporal and Keyword in the manifest"));
@@ -217,7 +208,7 @@ fn what_has_no_column_is_named_and_the_rest_is_added() {
         attributes: attributes(&[("A", AttributeType::Int), ("B", AttributeType::Int), ("C", AttributeType::Keyword)]),
         ..valid()
     };
-    let plan = planned(&wanted, &seen(live()), &known());
+    let plan = planned(&wanted, &seen(live()), &TemporalNamespaceStatus::default());
     let fit = attributes(&[("A", AttributeType::Int), ("C", AttributeType::Keyword)]);
     assert_eq!(plan.acts, [Act::AddAttributes(fit)]);
     assert_eq!(reason(&plan, STALLED), "SearchAttributesExhausted");
