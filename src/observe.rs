@@ -1,9 +1,11 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
 mod listings;
+mod loads;
 mod seats;
 
 pub use listings::Listings;
+pub use loads::{LoadKey, Loads};
 pub use seats::Seats;
 
 use crate::api::services::Role;

@@ -10,7 +10,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("api", &[]),
     ("scaling", &[]),
     ("schedule", &[]),
-    ("validate", &["api", "schedule"]),
+    ("validate", &["api", "scaling", "schedule"]),
     ("build", &["api", "validate"]),
     ("plan", &["api", "build", "scaling", "schedule", "validate"]),
     ("error", &[]),
