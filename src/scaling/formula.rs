@@ -9,14 +9,20 @@ const RATE_WINDOW: Duration = Duration::from_secs(30);
 const SLACK: Duration = Duration::from_secs(5);
 /// Waiting tasks that are borne for each pod before it is known how fast a pod is.
 const BORNE_AT_FIRST: f64 = 10.0;
+/// Most pods at first, before anything is known.
+const AT_FIRST: f64 = 4.0;
 /// Share of pods that makes no difference.
 const TOLERANCE: f64 = 0.1;
 /// Work of which a pod was only seen to bear so much is given to fewer pods by this.
-const TRIED: f64 = 1.25;
+const TRIED: f64 = 1.5;
 /// Rates count when they rest on so many tasks, or on so much time.
 const ENOUGH_TASKS: f64 = 50.0;
 const ENOUGH_TIME: Duration = Duration::from_secs(300);
-/// Most that pods grow at once because of age, and because more comes than goes.
+/// How fast a pod is by its slots is a mean of this time: they are told as they are at one moment in a minute.
+const PACE_WINDOW: Duration = Duration::from_secs(900);
+/// Slots in use are a mean of this time.
+const SLOTS_WINDOW: Duration = Duration::from_secs(120);
+/// Most that pods grow at once because of age.
 const GROWTH: f64 = 2.0;
 /// Samples of saturated pods that the pace is taken from.
 const LAST_SATURATED: usize = 3;
@@ -39,7 +45,8 @@ pub(super) fn wish(policy: &Policy, seen: &[Sample]) -> Option<Wish> {
     let ready = f64::from(last.ready);
     let keep = keep(policy, seen, last, pace);
     let clear = last.backlog as f64 / borne(policy, last, pace);
-    let wanted = keep + clear;
+    let unknown = pace.is_none() && last.slots.is_none();
+    let wanted = if unknown { (keep + clear).min(AT_FIRST.max(GROWTH * ready)) } else { keep + clear };
     let mut wish = if (wanted - ready).abs() <= TOLERANCE * ready {
         Wish { pods: last.ready, why: "as many as the work needs" }
     } else if clear > keep.max(1.0) {
@@ -65,11 +72,15 @@ pub(super) fn wish(policy: &Policy, seen: &[Sample]) -> Option<Wish> {
 /// Pods that keep up with what comes.
 fn keep(policy: &Policy, seen: &[Sample], last: &Sample, pace: Option<Pace>) -> f64 {
     let u = policy.slot_utilization;
-    let comes = rate(seen, |sample| sample.add_rate);
+    let comes = rate(seen, |sample| sample.add_rate).per_second;
     let by_pace = |pace: Pace| comes / (pace.per_pod * if pace.proven { u } else { TRIED });
-    let by_slots = last.slots.and_then(|slots| Some(busy(slots)? * growth(last) / u));
+    let by_slots = busy(seen).map(|busy| match pace_of_slots(seen) {
+        // no fewer pods than would be full of what runs
+        Some(per_pod) => (comes / (per_pod * u)).max(busy),
+        None => busy / u,
+    });
     match (by_slots, pace) {
-        // slots that are all in use do not say how many more are needed
+        // what the slots tell is older than what waits
         (Some(by_slots), Some(pace)) if pace.proven && last.is_saturated() => by_slots.max(by_pace(pace)),
         (Some(by_slots), _) => by_slots,
         (None, Some(pace)) => by_pace(pace),
@@ -79,14 +90,29 @@ fn keep(policy: &Policy, seen: &[Sample], last: &Sample, pace: Option<Pace>) -> 
     }
 }
 
-/// Pods whose slots are all in use.
-fn busy(slots: Slots) -> Option<f64> {
-    Some(slots.used as f64 / slots.of_a_pod()?)
+/// Pods that would be full of what runs: a mean, for slots are told as they are at one moment in a minute.
+fn busy(seen: &[Sample]) -> Option<f64> {
+    let last = seen.last()?;
+    last.slots.and_then(Slots::of_a_pod)?;
+    let lately = seen.iter().rev().take_while(|sample| since(sample.at, last.at) <= SLOTS_WINDOW);
+    let full = lately.filter_map(|sample| Some(sample.slots?.used as f64 / sample.slots?.of_a_pod()?));
+    let (sum, count) = full.fold((0.0, 0.0), |(sum, count), full| (sum + full, count + 1.0));
+    Some(sum / count)
 }
 
-/// Slots in use are those of what was dispatched; so much more comes.
-fn growth(last: &Sample) -> f64 {
-    if last.dispatch_rate > 0.0 { (last.add_rate / last.dispatch_rate).clamp(1.0, GROWTH) } else { 1.0 }
+/// Tasks that a pod works off, a second, with all its slots in use, where enough were dispatched to tell.
+fn pace_of_slots(seen: &[Sample]) -> Option<f64> {
+    let last = seen.last()?;
+    let rate = rate(seen, |sample| sample.dispatch_rate);
+    let lately = seen.iter().rev().take_while(|sample| since(sample.at, last.at) <= PACE_WINDOW);
+    let (mut dispatched, mut full) = (0.0, 0.0);
+    for sample in lately {
+        if let Some(of_a_pod) = sample.slots.and_then(Slots::of_a_pod) {
+            dispatched += sample.dispatch_rate;
+            full += sample.slots.map_or(0.0, |slots| slots.used as f64) / of_a_pod;
+        }
+    }
+    (rate.enough && full > 0.0 && dispatched > 0.0).then(|| dispatched / full)
 }
 
 /// Waiting tasks that are borne for each pod.
@@ -150,23 +176,34 @@ impl Pace {
         Some(Self { per_pod: mean.max(most(&paces[*newest..])), proven: true })
     }
 
-    /// That of the last of these samples, if pods came or went little while its rates were taken.
+    /// That of the last of these samples. Pods that came while its rates were taken count as if they had been there all the
+    /// time, so it is not less.
     fn at(seen: &[Sample]) -> Option<Self> {
         let last = seen.last()?;
-        let from = seen.iter().rposition(|sample| since(sample.at, last.at) + SLACK >= RATE_WINDOW)?;
-        let window = &seen[from..];
-        let (least, most) = (window.iter().map(|s| s.ready).min()?, window.iter().map(|s| s.ready).max()?);
-        let known = least > 0 && most <= least.saturating_mul(2) && last.dispatch_rate > 0.0;
-        let whole = since(window[0].at, last.at) <= 3 * RATE_WINDOW;
-        let mean = window.iter().map(|s| f64::from(s.ready)).sum::<f64>() / window.len() as f64;
-        let proven = window.iter().all(Sample::is_saturated);
-        (known && whole).then(|| Self { per_pod: last.dispatch_rate / mean, proven })
+        let from = seen.iter().rposition(|sample| since(sample.at, last.at) + SLACK >= RATE_WINDOW);
+        let window = &seen[from.unwrap_or(0)..];
+        let most = f64::from(window.iter().map(|sample| sample.ready).max()?);
+        if most <= 0.0 || last.dispatch_rate <= 0.0 {
+            return None;
+        }
+        let mean = window.iter().map(|sample| f64::from(sample.ready)).sum::<f64>() / window.len() as f64;
+        let steady = most <= 2.0 * f64::from(window.iter().map(|sample| sample.ready).min()?);
+        let whole = from.is_some() && since(window[0].at, last.at) <= 3 * RATE_WINDOW;
+        let proven = steady && whole && window.iter().all(Sample::is_saturated);
+        Some(Self { per_pod: last.dispatch_rate / if proven { mean } else { most }, proven })
     }
 }
 
+/// Tasks a second.
+struct Rate {
+    per_second: f64,
+    /// It rests on enough tasks.
+    enough: bool,
+}
+
 /// A rate over as many samples, the newest first, as it takes to rest on enough tasks.
-fn rate(seen: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
-    let Some(last) = seen.last() else { return 0.0 };
+fn rate(seen: &[Sample], of: impl Fn(&Sample) -> f64) -> Rate {
+    let Some(last) = seen.last() else { return Rate { per_second: 0.0, enough: false } };
     let (mut sum, mut tasks, mut count, mut edge) = (0.0, 0.0, 0.0, None);
     for sample in seen.iter().rev() {
         if edge.is_some_and(|edge| since(sample.at, edge) + SLACK < RATE_WINDOW) {
@@ -180,7 +217,7 @@ fn rate(seen: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
         tasks += of(sample) * RATE_WINDOW.as_secs_f64();
         edge = Some(sample.at);
     }
-    sum / f64::max(count, 1.0)
+    Rate { per_second: sum / f64::max(count, 1.0), enough: tasks >= ENOUGH_TASKS }
 }
 
 fn up(pods: f64) -> i32 {

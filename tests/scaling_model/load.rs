@@ -22,7 +22,7 @@ pub enum Pattern {
     Burst,
     /// From one half to eight and back, within an hour.
     Day,
-    /// One tenth for a minute, then nothing for fourteen.
+    /// One half for a minute, then nothing for fourteen.
     Trickle,
     /// Nothing for ten minutes, then four.
     FromZero,
@@ -59,7 +59,7 @@ impl Pattern {
         match self {
             Self::Steady => 3.0,
             Self::Step => {
-                if (600..1200).contains(&second) {
+                if (613..1213).contains(&second) {
                     8.0
                 } else {
                     1.0
@@ -71,14 +71,14 @@ impl Pattern {
                 0.5 + 3.75 * (1.0 - turn.cos())
             }
             Self::Trickle => {
-                if second % 900 < 60 {
-                    0.1
+                if (second + 887) % 900 < 60 {
+                    0.5
                 } else {
                     0.0
                 }
             }
             Self::FromZero => {
-                if second < 600 {
+                if second < 613 {
                     0.0
                 } else {
                     4.0
@@ -89,7 +89,7 @@ impl Pattern {
 
     /// Pods times seconds that come at once.
     fn at_once(self, second: u32) -> f64 {
-        if self == Self::Burst && second % 360 == 180 { 300.0 } else { 0.0 }
+        if self == Self::Burst && second % 360 == 187 { 300.0 } else { 0.0 }
     }
 }
 
