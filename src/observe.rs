@@ -2,6 +2,7 @@
 
 mod listings;
 mod loads;
+pub mod questions;
 mod seats;
 
 pub use listings::Listings;

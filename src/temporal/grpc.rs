@@ -20,6 +20,7 @@ use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, Descr
 use super::queues::Budgets;
 use super::status::error_of;
 use super::turns::Turns;
+use super::workers::Tokens;
 use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;
 
@@ -35,6 +36,7 @@ pub struct GrpcTemporal {
     dialer: Dialer,
     deadline: Duration,
     turns: Turns,
+    pub(super) tokens: Tokens,
     pub(super) budgets: Budgets,
     pub(super) stopwatch: Option<Arc<dyn Stopwatch>>,
 }
@@ -46,6 +48,7 @@ impl GrpcTemporal {
             dialer: Dialer::new(reach),
             deadline: DEADLINE,
             turns: Turns::default(),
+            tokens: Tokens::default(),
             budgets: Budgets::default(),
             stopwatch: None,
         }
@@ -220,6 +223,7 @@ impl Temporal for GrpcTemporal {
     fn forget(&self, cluster: &ClusterRef) {
         self.dialer.forget(cluster);
         self.turns.forget(cluster);
+        self.tokens.forget(cluster);
         self.budgets.forget(cluster);
     }
 }

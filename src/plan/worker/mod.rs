@@ -3,5 +3,5 @@
 mod observed;
 mod routing;
 
-pub use observed::{InTemporal, KnownQueue, KnownVersion, Revision, Routing, Seen};
-pub use routing::{Act, Decided, Fate};
+pub use observed::{Asked, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen};
+pub use routing::{Act, Decided, Fate, GateRun, Target, decide};

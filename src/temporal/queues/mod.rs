@@ -38,7 +38,7 @@ const PAGE: i32 = 200;
 /// A worker that is silent for longer is gone: two heartbeats and somewhat more.
 const HEARTBEAT_COUNTS: Duration = Duration::from_secs(150);
 /// A poller that has asked so lately polls: a poll takes up to 60 s.
-const POLLS: Duration = Duration::from_secs(90);
+pub(super) const POLLS: Duration = Duration::from_secs(90);
 /// `WORKER_STATUS_RUNNING`
 const RUNNING: i32 = 1;
 /// Kind of a supplier of slots that has a set number of them.
@@ -108,7 +108,7 @@ pub trait Queues: Send + Sync {
 
 impl GrpcTemporal {
     /// A call out of the namespace's budget.
-    async fn call_in_budget<T, F>(
+    pub(super) async fn call_in_budget<T, F>(
         &self,
         target: &Target,
         namespace: &str,
@@ -221,7 +221,7 @@ impl Queues for GrpcTemporal {
     }
 }
 
-fn is_absent(error: &TemporalError) -> bool {
+pub(super) fn is_absent(error: &TemporalError) -> bool {
     matches!(error, TemporalError::Refused { code: "NOT_FOUND", .. }) && !error.is_missing_namespace()
 }
 
@@ -253,7 +253,7 @@ fn is_alive(heartbeat: &WorkerHeartbeat, now: Timestamp) -> bool {
     heartbeat.status == RUNNING && is_within(heartbeat.heartbeat_time, now, HEARTBEAT_COUNTS)
 }
 
-fn is_within(time: Option<prost_types::Timestamp>, now: Timestamp, most: Duration) -> bool {
+pub(super) fn is_within(time: Option<prost_types::Timestamp>, now: Timestamp, most: Duration) -> bool {
     let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
     time.is_some_and(|time| Duration::try_from(now.duration_since(time)).is_ok_and(|age| age <= most) || time > now)
 }
@@ -282,7 +282,7 @@ fn kind(info: Option<WorkerSlotsInfo>) -> (u64, u64) {
 }
 
 /// `TaskQueueType`: 1 workflow, 2 activity, 3 nexus.
-const fn number_of(type_: QueueType) -> i32 {
+pub(super) const fn number_of(type_: QueueType) -> i32 {
     match type_ {
         QueueType::Workflow => 1,
         QueueType::Activity => 2,
@@ -290,6 +290,6 @@ const fn number_of(type_: QueueType) -> i32 {
     }
 }
 
-fn type_of(number: i32) -> Option<QueueType> {
+pub(super) fn type_of(number: i32) -> Option<QueueType> {
     [QueueType::Workflow, QueueType::Activity, QueueType::Nexus].into_iter().find(|type_| number_of(*type_) == number)
 }

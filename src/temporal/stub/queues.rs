@@ -24,7 +24,11 @@ fn ago(seconds: i64) -> Option<prost_types::Timestamp> {
 
 /// One worker polls it with two polls, another has gone. Temporal's own namespace, which the canary asks, has no stats.
 pub(super) fn queue(namespace: &str) -> workflow::DescribeTaskQueueResponse {
-    let poller = |identity: &str, seconds| PollerInfo { last_access_time: ago(seconds), identity: identity.to_owned() };
+    let poller = |identity: &str, seconds| PollerInfo {
+        last_access_time: ago(seconds),
+        identity: identity.to_owned(),
+        deployment_options: workers::polls_for(identity),
+    };
     let stats = (namespace == "orders").then(some);
     workflow::DescribeTaskQueueResponse { pollers: vec![poller("a", 5), poller("a", 0), poller("b", 280)], stats }
 }
