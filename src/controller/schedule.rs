@@ -74,9 +74,9 @@ impl Kind for Kept {
         schedule::plan(object, valid, seat, seen, old, now)
     }
 
-    async fn act(&self, valid: &ValidSchedule, home: &Home, act: &Act) -> Result<(), TemporalError> {
+    async fn act(&self, valid: &ValidSchedule, home: &Home, act: &Act) -> Result<(), Error> {
         let (target, which) = (target(home), which(valid));
-        match act {
+        let done = match act {
             Act::Create => {
                 let new = NewSchedule {
                     definition: valid.definition.clone(),
@@ -87,7 +87,8 @@ impl Kind for Kept {
             }
             Act::Update(change) => self.temporal.update_schedule(&target, &which, change).await,
             Act::Delete => self.temporal.delete_schedule(&target, &which).await,
-        }
+        };
+        Ok(done?)
     }
 
     fn next_look(&self, _: &Home) -> Duration {

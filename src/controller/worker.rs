@@ -8,10 +8,11 @@ use crate::api::reference::{ClusterRef, Reference};
 use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
 use crate::apply::{Applied, Applier, ApplyError};
-use crate::observe::WorkerObserver;
+use crate::build::worker::build_id;
+use crate::observe::{WorkerObserver, ask};
 use crate::plan::Changes;
 use crate::plan::seat::{Home, Host, Seat};
-use crate::plan::worker::{self as plan, Act, InTemporal, Seen, WorkerPlan};
+use crate::plan::worker::{self as plan, Act, GateRun, InTemporal, Seen, WorkerPlan};
 use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
 use crate::validate::{self, Invalid, ValidWorker, WorkerHome};
 use crate::watches::{Place, Resident, Residents, Stores, place};
@@ -68,9 +69,19 @@ impl Kept {
         Ok(Seen { address: host.map(address), ..seen })
     }
 
-    async fn ask(&self, valid: &ValidWorker, home: &Home) -> Result<InTemporal, TemporalError> {
-        let found = self.temporal.describe_worker(&target(home), &which(valid)).await?;
-        Ok(found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing))))
+    /// What Temporal knows of its versions, and what the next step of a rollout hangs on.
+    async fn ask(
+        &self,
+        valid: &ValidWorker,
+        home: &Home,
+        seen: &mut Seen,
+        old: &TemporalWorkerStatus,
+    ) -> Result<(), TemporalError> {
+        let (target, which) = (target(home), which(valid));
+        let found = self.temporal.describe_worker(&target, &which).await?;
+        seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
+        let wanted = (&valid.rollout, build_id(valid).as_str());
+        ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await
     }
 }
 
@@ -104,9 +115,12 @@ impl Kind for Kept {
         if !valid.versioned {
             return Ok(Seen { taken_by, ..seen });
         }
-        let answer = self.ask(valid, home).await;
-        let (temporal, silence) = self.observer.heard(&place(object), answer, Timestamp::now());
-        Ok(Seen { taken_by, temporal, silence, ..seen })
+        let mut seen = Seen { taken_by, ..seen };
+        let old = object.status.clone().unwrap_or_default();
+        let answer = self.ask(valid, home, &mut seen, &old).await;
+        let answer = answer.map(|()| std::mem::take(&mut seen.temporal));
+        (seen.temporal, seen.silence) = self.observer.heard(&place(object), answer, Timestamp::now());
+        Ok(seen)
     }
 
     async fn observe_away(
@@ -135,8 +149,17 @@ impl Kind for Kept {
         self.applier.apply(&uid, &namespace, changes, &live).await
     }
 
-    async fn act(&self, valid: &ValidWorker, home: &Home, act: &Act) -> Result<(), TemporalError> {
-        self.temporal.change_worker(&target(home), &which(valid), act).await
+    async fn act(&self, valid: &ValidWorker, home: &Home, act: &Act) -> Result<(), Error> {
+        let read;
+        let act = match act {
+            Act::RunGate(run) if let Some(from) = &run.input_from => {
+                let input = Some(self.observer.argument(&valid.own, from).await?);
+                read = Act::RunGate(Box::new(GateRun { input, ..(**run).clone() }));
+                &read
+            }
+            other => other,
+        };
+        Ok(self.temporal.change_worker(&target(home), &which(valid), act).await?)
     }
 
     fn next_look(&self, _: &Home) -> Duration {

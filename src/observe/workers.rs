@@ -2,6 +2,7 @@
 
 use super::{ObserveError, lock, spread};
 use crate::api::labels;
+use crate::api::worker::GateInput;
 use crate::build::worker::{ConfigRef, ConfigVersions, references};
 use crate::plan::rollout::is_complete;
 use crate::plan::worker::{InTemporal, Revision, Seen, Silence};
@@ -90,6 +91,30 @@ impl WorkerObserver {
         let since = now - SignedDuration::try_from(silent).unwrap_or_default();
         let silence = Silence { why: error.to_string(), refused: !error.is_transient(), since };
         (InTemporal::Unknown, Some(silence))
+    }
+
+    /// The argument of a gate's workflow, which is read for each run and not kept.
+    ///
+    /// # Errors
+    /// When it is not there, or is no JSON.
+    pub async fn argument(&self, namespace: &str, from: &GateInput) -> Result<Value, ObserveError> {
+        let (config_map, secret) = (from.config_map_key_ref.as_ref(), from.secret_key_ref.as_ref());
+        let (what, key, text) = match (config_map, secret) {
+            (Some(of), _) => {
+                let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+                let found = api.get_opt(&of.name).await?.and_then(|c| c.data?.remove(&of.key));
+                ("ConfigMap", of, found.map(String::into_bytes))
+            }
+            (None, Some(of)) => {
+                let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+                ("Secret", of, api.get_opt(&of.name).await?.and_then(|s| Some(s.data?.remove(&of.key)?.0)))
+            }
+            (None, None) => return Ok(Value::Null),
+        };
+        let place = format!("{what} {}, key {}", key.name, key.key);
+        let text = text.ok_or_else(|| ObserveError::GateInput(format!("there is no {place}; make it")))?;
+        // a parser's words would show what is in a Secret
+        serde_json::from_slice(&text).map_err(|_| ObserveError::GateInput(format!("{place} is no JSON; correct it")))
     }
 
     /// Drops what is remembered of a worker that is gone.

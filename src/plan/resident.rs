@@ -154,6 +154,8 @@ pub enum Hurdle {
     Refused,
     /// The API server does not take an object, or somebody else has it.
     Object,
+    /// What a gate needs is not there.
+    Input,
     /// The API server, or the operator itself.
     Operator,
 }
@@ -172,6 +174,7 @@ pub fn hindered<S: Told + Clone>(
         Hurdle::Silent => (Phase::Pending, "TemporalUnreachable"),
         Hurdle::Refused => (Phase::Failed, "TemporalRefused"),
         Hurdle::Object => (Phase::Failed, "ApplyFailed"),
+        Hurdle::Input => (Phase::Failed, "GateUnclear"),
         Hurdle::Operator => (Phase::Pending, "OperatorFailed"),
     };
     let message = format!("The operator is held up: {words}. It is tried again.");

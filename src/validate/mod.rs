@@ -24,6 +24,7 @@ mod pools;
 mod resources;
 mod roles;
 mod rollout;
+mod scaling;
 mod schedule;
 mod server_config;
 mod size;
@@ -47,9 +48,12 @@ pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
 pub use roles::ValidRole;
 pub use rollout::ValidRollout;
+pub use scaling::read as scaling;
 pub use schedule::{ValidSchedule, read as schedule};
 pub use tls::{ValidMigration, ValidTls};
-pub use worker::{RolloutPolicy, ValidWorker, WorkerHome, read as worker};
+pub use worker::{
+    GatePolicy, GateRule, RolloutPolicy, StepPolicy, ValidWorker, WorkerHome, WorkflowRule, read as worker,
+};
 
 use crate::api::TemporalCluster;
 use std::fmt;

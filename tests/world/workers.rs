@@ -9,8 +9,8 @@ use kube::ResourceExt;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use temporal_operator::api::labels;
-use temporal_operator::api::worker::VersionState;
-use temporal_operator::plan::worker::{Act, KnownVersion, Routing};
+use temporal_operator::api::worker::{QueueType, VersionState};
+use temporal_operator::plan::worker::{Act, KnownQueue, KnownVersion, Routing, RunState};
 use temporal_operator::temporal::{Answer, Target, TemporalError, WorkerRef, Workers};
 
 /// By Worker Deployment.
@@ -65,6 +65,25 @@ impl Workers for SimTemporal {
             change(&mut self.workers.known(), which, act)
         });
         ready(answer).boxed()
+    }
+
+    fn pollers<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str) -> Answer<'a, Vec<KnownQueue>> {
+        let queue = KnownQueue { name: "q".to_owned(), type_: QueueType::Workflow, pollers: Some(1) };
+        ready(self.silent("DescribeWorkerDeploymentVersion").map(|()| vec![queue])).boxed()
+    }
+
+    fn has_unversioned<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a WorkerRef,
+        _: &'a str,
+        _: QueueType,
+    ) -> Answer<'a, bool> {
+        ready(self.silent("DescribeTaskQueue").map(|()| false)).boxed()
+    }
+
+    fn runs<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str, _: u32) -> Answer<'a, Vec<RunState>> {
+        ready(self.silent("DescribeWorkflowExecution").map(|()| Vec::new())).boxed()
     }
 }
 

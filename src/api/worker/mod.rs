@@ -9,7 +9,7 @@ pub use rollout::{
     GateInput, GateQuery, GateSpec, GateWorkflow, KeyRef, OnFailure, RolloutSpec, Step, Strategy, SunsetSpec,
 };
 pub use scaling::{QueueType, ScalingSpec, TaskQueueSpec};
-pub use status::{RampStatus, TemporalWorkerStatus, VersionState, VersionStatus};
+pub use status::{RampStatus, RouteStatus, TemporalWorkerStatus, VersionState, VersionStatus};
 
 use super::reference::Reference;
 use super::unsupported::any_object;

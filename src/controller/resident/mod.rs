@@ -18,7 +18,7 @@ use crate::plan::Changes;
 use crate::plan::resident::ResidentPlan;
 use crate::plan::seat::{Home, Seat};
 use crate::telemetry::Metrics;
-use crate::temporal::{Target, TemporalError};
+use crate::temporal::Target;
 use crate::validate::Invalid;
 use crate::watches::{self, Events, Place};
 use futures::channel::mpsc;
@@ -110,7 +110,7 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
         valid: &Self::Valid,
         home: &Home,
         act: &Self::Act,
-    ) -> impl Future<Output = Result<(), TemporalError>> + Send;
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// When Temporal is next looked at, for a plan that waits for that.
     fn next_look(&self, home: &Home) -> Duration;

@@ -7,7 +7,7 @@ use crate::controller::Error;
 use crate::controller::guard::guarded;
 use crate::controller::pauses;
 use crate::error::Class;
-use crate::observe::spread;
+use crate::observe::{ObserveError, spread};
 use crate::plan::resident::{self, Finalizer, Hurdle, ResidentPlan, Wake};
 use crate::plan::seat::Home;
 use crate::report::{publish, report};
@@ -59,6 +59,7 @@ fn hurdle(error: &Error) -> Hurdle {
         Error::Temporal(_) if error.class() == Class::Transient => Hurdle::Silent,
         Error::Temporal(_) => Hurdle::Refused,
         Error::Apply(_) if error.class() == Class::User => Hurdle::Object,
+        Error::Observe(ObserveError::GateInput(_)) => Hurdle::Input,
         _ => Hurdle::Operator,
     }
 }

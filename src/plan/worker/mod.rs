@@ -11,8 +11,10 @@ mod observed;
 mod routing;
 mod status;
 
-pub use observed::{InTemporal, KnownQueue, KnownVersion, Revision, Routing, Seen, Silence};
-pub use routing::{Act, Decided, Fate, Target};
+pub use observed::{
+    Asked, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen, Silence,
+};
+pub use routing::{Act, Decided, Fate, GateRun, Target};
 
 use super::resident::{Finalizer, Kubernetes, ResidentPlan, Verdict, Wake, unseated};
 use super::seat::Seat;

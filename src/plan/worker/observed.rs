@@ -96,14 +96,62 @@ pub struct Routing {
     pub percent: f32,
     /// When the share last changed.
     pub percent_since: Option<Timestamp>,
-    /// Who alone may change it; empty: everybody.
+    /// Who else alone may change it; empty: everybody, or the operator.
     pub manager: String,
-    /// Who changed it last.
+    /// Who else changed it last; empty: the operator, Temporal itself, or nobody yet.
     pub last_modifier: String,
     /// Proves at a change that nobody else changed it since.
     pub conflict_token: Vec<u8>,
     /// Its versions by build id.
     pub versions: BTreeMap<String, KnownVersion>,
+    /// What was asked besides.
+    pub asked: Asked,
+}
+
+/// What is asked besides, when the next step hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Who polls the task queues of this version. The answer is in its [`KnownVersion::queues`].
+    Pollers(String),
+    /// Whether workers without a version poll the task queues of this one.
+    Unversioned(String),
+    /// What became of so many runs of a gate's workflow.
+    Runs(String, u32),
+    /// What a Prometheus says.
+    Query(Query),
+}
+
+/// A query for a version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Query {
+    /// Where it is asked.
+    pub url: String,
+    /// As written: `$deployment`, `$build_id` and `$namespace` stand for the version's.
+    pub query: String,
+    /// The version.
+    pub build_id: String,
+}
+
+/// The answers to [`Question`]s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Whether workers without a version poll the task queues.
+    pub unversioned: Option<bool>,
+    /// Runs of gates' workflows, by gate, the first run first; runs that were never started are left out.
+    pub runs: BTreeMap<String, Vec<RunState>>,
+    /// Values that queries gave, or why they gave none.
+    pub queries: BTreeMap<Query, Result<Vec<f64>, String>>,
+}
+
+/// How a run of a gate's workflow stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It is open.
+    Open,
+    /// It has completed.
+    Completed,
+    /// It has ended otherwise: with this word.
+    Ended(String),
 }
 
 /// A version as Temporal has it.

@@ -28,6 +28,7 @@ pub(super) fn of(
     if valid.versioned {
         status.target = Some(target.to_owned());
         status.ramp.clone_from(&decided.ramp);
+        status.routes.clone_from(&decided.routes);
         (status.current, status.manager_identity) = match &seen.temporal {
             InTemporal::Known(routing) => {
                 (routing.current.clone(), Some(routing.manager.clone()).filter(|m| !m.is_empty()))

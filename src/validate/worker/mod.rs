@@ -4,7 +4,7 @@ mod rollout;
 mod scaling;
 mod template;
 
-pub use rollout::RolloutPolicy;
+pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
 
 use super::{Invalid, Problem, Problems, embedded};
 use crate::api::reference::ClusterRef;
