@@ -144,10 +144,9 @@ impl World {
                 (Some(_), None) => break,
             }
         }
-        let second = self.second;
         for pod in self.pods.iter_mut().filter(|pod| pod.polls(end)) {
             let awake = (end - pod.ready_at) as u32;
-            if pod.told.is_none() || (awake + second).is_multiple_of(HEARTBEAT) {
+            if pod.told.is_none() || awake.is_multiple_of(HEARTBEAT) {
                 pod.told = Some(pod.used);
             }
         }
