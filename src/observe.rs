@@ -7,8 +7,8 @@ mod seats;
 mod workers;
 
 pub use listings::Listings;
-pub use questions::ask;
 pub use loads::{LoadKey, Loads};
+pub use questions::ask;
 pub use seats::Seats;
 pub use workers::WorkerObserver;
 

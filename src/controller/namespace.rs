@@ -9,7 +9,7 @@ use crate::api::{TemporalNamespace, TemporalNamespaceStatus};
 use crate::observe::{Listings, Seats};
 use crate::plan::namespace::{self as plan, Act, NamespacePlan, Seen};
 use crate::plan::seat::{AttributeStore, Home, Seat};
-use crate::temporal::{Namespaces, TemporalError};
+use crate::temporal::Namespaces;
 use crate::validate::{self, Invalid, ValidNamespace};
 use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;

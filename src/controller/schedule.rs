@@ -8,7 +8,7 @@ use crate::api::{TemporalSchedule, TemporalScheduleStatus};
 use crate::plan::resident::ResidentPlan;
 use crate::plan::schedule::{self, Act, InTemporal, Seen};
 use crate::plan::seat::{Home, Seat};
-use crate::temporal::{NewSchedule, ScheduleRef, Schedules, TemporalError};
+use crate::temporal::{NewSchedule, ScheduleRef, Schedules};
 use crate::validate::{self, Invalid, ValidSchedule};
 use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;

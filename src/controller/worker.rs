@@ -80,7 +80,8 @@ impl Kept {
         let (target, which) = (target(home), which(valid));
         let found = self.temporal.describe_worker(&target, &which).await?;
         seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
-        let wanted = (&valid.rollout, build_id(valid).as_str());
+        let build_id = build_id(valid);
+        let wanted = (&valid.rollout, build_id.as_str());
         ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await
     }
 }

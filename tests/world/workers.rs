@@ -72,13 +72,7 @@ impl Workers for SimTemporal {
         ready(self.silent("DescribeWorkerDeploymentVersion").map(|()| vec![queue])).boxed()
     }
 
-    fn has_unversioned<'a>(
-        &'a self,
-        _: &'a Target,
-        _: &'a WorkerRef,
-        _: &'a str,
-        _: QueueType,
-    ) -> Answer<'a, bool> {
+    fn has_unversioned<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str, _: QueueType) -> Answer<'a, bool> {
         ready(self.silent("DescribeTaskQueue").map(|()| false)).boxed()
     }
 

@@ -105,12 +105,7 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     }
 
     /// Step 4, one write to Temporal. A repetition does no harm.
-    fn act(
-        &self,
-        valid: &Self::Valid,
-        home: &Home,
-        act: &Self::Act,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    fn act(&self, valid: &Self::Valid, home: &Home, act: &Self::Act) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// When Temporal is next looked at, for a plan that waits for that.
     fn next_look(&self, home: &Home) -> Duration;

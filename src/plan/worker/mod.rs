@@ -14,7 +14,7 @@ mod status;
 pub use observed::{
     Asked, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen, Silence,
 };
-pub use routing::{Act, Decided, Fate, GateRun, Target};
+pub use routing::{Act, Decided, Fate, GateRun, Target, decide};
 
 use super::resident::{Finalizer, Kubernetes, ResidentPlan, Verdict, Wake, unseated};
 use super::seat::Seat;
@@ -74,7 +74,7 @@ pub fn plan(
 /// The versions are kept, routed and scaled.
 fn keep(sight: &Sight<'_>, seen: &Seen) -> WorkerPlan {
     let target = build_id(sight.valid);
-    let decided = decide(sight, seen, &target);
+    let decided = decided(sight, seen, &target);
     let versions = numbers::of(sight, seen, &target, &decided.fates);
     let kubernetes = objects::of(sight, seen, &versions);
     let status = status::of(sight, seen, &target, &decided, &versions);
@@ -90,7 +90,7 @@ fn keep(sight: &Sight<'_>, seen: &Seen) -> WorkerPlan {
 
 /// What becomes of each version. Where Temporal is not known, what served is taken to serve still, and of the rest nothing is
 /// decided.
-fn decide(sight: &Sight<'_>, seen: &Seen, target: &str) -> Decided {
+fn decided(sight: &Sight<'_>, seen: &Seen, target: &str) -> Decided {
     if !sight.valid.versioned {
         return Decided { fates: BTreeMap::from([(target.to_owned(), Fate::Serves)]), ..Decided::default() };
     }
@@ -101,7 +101,7 @@ fn decide(sight: &Sight<'_>, seen: &Seen, target: &str) -> Decided {
         return Decided { fates, ramp: sight.old.ramp.clone(), ..Decided::default() };
     }
     let target = Target { build_id: target, deployment: seen.deployments.get(target) };
-    routing::decide(&sight.valid.rollout, &target, seen, sight.old, sight.now)
+    decide(&sight.valid.rollout, &target, seen, sight.old, sight.now)
 }
 
 fn wake(

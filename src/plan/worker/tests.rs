@@ -261,6 +261,7 @@ fn sample(second: i64, backlog: u64) -> Sample {
         add_rate: 1.0,
         dispatch_rate: 1.0,
         slots: None,
+        rate_limited: false,
     }
 }
 

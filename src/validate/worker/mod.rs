@@ -1,7 +1,6 @@
 //! A `TemporalWorker` as it can be carried out.
 
 mod rollout;
-mod scaling;
 mod template;
 
 pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
@@ -102,7 +101,7 @@ pub fn read(resource: &TemporalWorker) -> Result<ValidWorker, Invalid> {
     template::check(&spec.template, &mut problems);
     let settings = spec.deployment.clone().unwrap_or_default();
     let strategy = strategy(&settings, &mut problems);
-    let scaling = problems.take(spec.scaling.as_ref().map(scaling::read).transpose()).flatten();
+    let scaling = problems.take(spec.scaling.as_ref().map(super::scaling).transpose()).flatten();
     let rollout = problems.take(rollout::read(spec.rollout.as_ref(), spec.sunset.as_ref()));
     let let_go = resource.annotations().get(annotations::LET_GO).is_some_and(|v| v == "true");
     match (home, rollout) {
