@@ -1,10 +1,12 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
 mod listings;
+mod loads;
 mod seats;
 mod workers;
 
 pub use listings::Listings;
+pub use loads::{LoadKey, Loads};
 pub use seats::Seats;
 pub use workers::WorkerObserver;
 

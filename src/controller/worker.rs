@@ -8,16 +8,20 @@ use crate::api::reference::{ClusterRef, Reference};
 use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
 use crate::apply::{Applied, Applier, ApplyError};
-use crate::observe::WorkerObserver;
+use crate::build::worker::build_id;
+use crate::observe::{Loads, WorkerObserver};
 use crate::plan::Changes;
 use crate::plan::seat::{Home, Host, Seat};
 use crate::plan::worker::{self as plan, Act, InTemporal, Seen, WorkerPlan};
+use crate::telemetry::{Metrics, VersionFigures};
 use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
 use crate::validate::{self, Invalid, ValidWorker, WorkerHome};
 use crate::watches::{Place, Resident, Residents, Stores, place};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Client, ResourceExt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +33,7 @@ pub(super) struct Kept {
     all: Residents<Lives>,
     observer: WorkerObserver,
     applier: Applier,
+    metrics: Metrics,
 }
 
 /// What a worker lives on.
@@ -40,14 +45,15 @@ pub(super) enum Lives {
 
 impl Kept {
     pub(super) fn new(
-        client: Client,
+        (client, metrics): (Client, Metrics),
         stores: Stores,
         temporal: Arc<dyn Workers>,
+        loads: Arc<Loads>,
         hosts: Arc<NamespaceHosts>,
         all: Residents<Lives>,
     ) -> Self {
-        let observer = WorkerObserver::new(client.clone(), stores);
-        Self { temporal, hosts, all, observer, applier: Applier::new(client) }
+        let observer = WorkerObserver::new(client.clone(), stores, loads);
+        Self { temporal, hosts, all, observer, applier: Applier::new(client), metrics }
     }
 
     /// The cluster that it works for, whether or not that serves.
@@ -68,9 +74,32 @@ impl Kept {
         Ok(Seen { address: host.map(address), ..seen })
     }
 
-    async fn ask(&self, valid: &ValidWorker, home: &Home) -> Result<InTemporal, TemporalError> {
-        let found = self.temporal.describe_worker(&target(home), &which(valid)).await?;
-        Ok(found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing))))
+    /// Everything that Temporal knows of it.
+    async fn ask(&self, valid: &ValidWorker, home: &Home, seen: &Seen) -> Result<InTemporal, TemporalError> {
+        let target = target(home);
+        let known = if valid.versioned {
+            let found = self.temporal.describe_worker(&target, &which(valid)).await?;
+            found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)))
+        } else {
+            InTemporal::Unknown
+        };
+        self.observer.work(&target, valid, &build_id(valid), seen, known).await
+    }
+
+    /// Exact figures are metrics, rounded ones go into the status.
+    fn measure(&self, valid: &ValidWorker, seen: &Seen) {
+        let figures = |id: &String, deployment: &Deployment| {
+            let last = seen.load(id).last();
+            VersionFigures {
+                wanted: deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1),
+                backlog: last.map(|s| s.backlog),
+                backlog_age: last.map(|s| s.backlog_age),
+                rates: last.map(|s| (s.add_rate, s.dispatch_rate)),
+                slots: last.and_then(|s| s.slots).map(|s| (s.used, s.all)),
+            }
+        };
+        let all: BTreeMap<_, _> = seen.deployments.iter().map(|(id, d)| (id.clone(), figures(id, d))).collect();
+        self.metrics.worker_versions(&valid.own, &valid.name, &all);
     }
 }
 
@@ -101,12 +130,11 @@ impl Kind for Kept {
     ) -> Result<Seen, Error> {
         let seen = self.look(object, valid).await?;
         let taken_by = self.hosts.seats.elder(&self.all, &place(object), &home.cluster).await?;
-        if !valid.versioned {
-            return Ok(Seen { taken_by, ..seen });
-        }
-        let answer = self.ask(valid, home).await;
+        let answer = self.ask(valid, home, &seen).await;
         let (temporal, silence) = self.observer.heard(&place(object), answer, Timestamp::now());
-        Ok(Seen { taken_by, temporal, silence, ..seen })
+        let seen = Seen { taken_by, temporal, silence, ..seen };
+        self.measure(valid, &seen);
+        Ok(seen)
     }
 
     async fn observe_away(
@@ -159,6 +187,7 @@ impl Kind for Kept {
     fn forget(&self, (namespace, name): &Place) {
         self.observer.forget(&(namespace.clone(), name.clone()));
         self.applier.forget(namespace, name);
+        self.metrics.worker_versions(namespace, name, &BTreeMap::new());
     }
 }
 

@@ -22,6 +22,8 @@ use crate::api::namespace::AttributeType;
 use crate::plan::namespace::Change;
 use crate::schedule::{self, Definition, State};
 
+mod queues;
+
 /// Calls that change a namespace.
 const CHANGES: [&str; 4] = ["RegisterNamespace", "UpdateNamespace", "AddSearchAttributes", "RemoveSearchAttributes"];
 
@@ -189,7 +191,8 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeTaskQueueRequest>,
     ) -> Result<Response<workflow::DescribeTaskQueueResponse>, Status> {
         self.enter("DescribeTaskQueue", &request).await?;
-        Ok(Response::new(workflow::DescribeTaskQueueResponse {}))
+        self.hear(request.get_ref());
+        Ok(Response::new(queues::queue(&request.get_ref().namespace)))
     }
 
     async fn describe_workflow_execution(
@@ -227,6 +230,23 @@ impl WorkflowService for Stub {
         self.enter("UpdateSchedule", &request).await?;
         assert_eq!(request.get_ref().conflict_token, b"nightly");
         Ok(Response::new(workflow::UpdateScheduleResponse {}))
+    }
+
+    async fn describe_worker_deployment_version(
+        &self,
+        request: Request<workflow::DescribeWorkerDeploymentVersionRequest>,
+    ) -> Result<Response<workflow::DescribeWorkerDeploymentVersionResponse>, Status> {
+        self.enter("DescribeWorkerDeploymentVersion", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(queues::version()))
+    }
+
+    async fn list_workers(
+        &self,
+        request: Request<workflow::ListWorkersRequest>,
+    ) -> Result<Response<workflow::ListWorkersResponse>, Status> {
+        self.enter("ListWorkers", &request).await?;
+        Ok(Response::new(queues::workers(&request.get_ref().next_page_token)))
     }
 
     async fn delete_schedule(
