@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &[
             "api",
             "apply",
+            "build",
             "error",
             "lease",
             "observe",

@@ -18,9 +18,9 @@ pub use error::Error;
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
 use crate::lease::{Leadership, fenced};
-use crate::observe::{Observer, Seats};
+use crate::observe::{Loads, Observer, Seats};
 use crate::telemetry::Metrics;
-use crate::temporal::{ClusterRef, Namespaces, Schedules, Temporal, Workers};
+use crate::temporal::{ClusterRef, Namespaces, Queues, Schedules, Temporal, Workers};
 use crate::watches::{self, Claims, Hosts, Residents, Stores, Streams};
 use backoff::Backoff;
 use futures::stream::empty;
@@ -98,7 +98,7 @@ impl Settings {
 
 /// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has loops with
 /// watches and stores of their own: one that may not be read holds up no other.
-pub async fn run<T: Temporal + Namespaces + Schedules + Workers + 'static>(
+pub async fn run<T: Temporal + Namespaces + Schedules + Workers + Queues + 'static>(
     client: Client,
     temporal: Arc<T>,
     leadership: Leadership,
@@ -127,13 +127,15 @@ pub async fn run<T: Temporal + Namespaces + Schedules + Workers + 'static>(
     let schedules =
         Arc::new(schedule::Kept::new(Arc::clone(&temporal) as Arc<dyn Schedules>, Arc::clone(&on_namespaces)));
     let all_workers = Residents::default();
+    let loads = Arc::new(Loads::new(Arc::clone(&temporal) as Arc<dyn Queues>));
     let one = |scope: Option<String>| {
         let (stores, streams, objects_of_workers) =
             watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
         let workers = Arc::new(worker::Kept::new(
-            shared.client.clone(),
+            (shared.client.clone(), shared.metrics.clone()),
             stores.clone(),
             Arc::clone(&temporal) as Arc<dyn Workers>,
+            Arc::clone(&loads),
             Arc::clone(&on_namespaces),
             all_workers.clone(),
         ));

@@ -9,16 +9,19 @@ use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
 use crate::apply::{Applied, Applier, ApplyError};
 use crate::build::worker::build_id;
-use crate::observe::{WorkerObserver, ask};
+use crate::observe::{Loads, WorkerObserver, ask};
 use crate::plan::Changes;
 use crate::plan::seat::{Home, Host, Seat};
 use crate::plan::worker::{self as plan, Act, GateRun, InTemporal, Seen, WorkerPlan};
+use crate::telemetry::{Metrics, VersionFigures};
 use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
 use crate::validate::{self, Invalid, ValidWorker, WorkerHome};
 use crate::watches::{Place, Resident, Residents, Stores, place};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Client, ResourceExt};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +33,7 @@ pub(super) struct Kept {
     all: Residents<Lives>,
     observer: WorkerObserver,
     applier: Applier,
+    metrics: Metrics,
 }
 
 /// What a worker lives on.
@@ -41,14 +45,15 @@ pub(super) enum Lives {
 
 impl Kept {
     pub(super) fn new(
-        client: Client,
+        (client, metrics): (Client, Metrics),
         stores: Stores,
         temporal: Arc<dyn Workers>,
+        loads: Arc<Loads>,
         hosts: Arc<NamespaceHosts>,
         all: Residents<Lives>,
     ) -> Self {
-        let observer = WorkerObserver::new(client.clone(), stores);
-        Self { temporal, hosts, all, observer, applier: Applier::new(client) }
+        let observer = WorkerObserver::new(client.clone(), stores, loads);
+        Self { temporal, hosts, all, observer, applier: Applier::new(client), metrics }
     }
 
     /// The cluster that it works for, whether or not that serves.
@@ -69,20 +74,39 @@ impl Kept {
         Ok(Seen { address: host.map(address), ..seen })
     }
 
-    /// What Temporal knows of its versions, and what the next step of a rollout hangs on.
+    /// Everything that Temporal knows of it: its versions, what the next step of a rollout hangs on, its work.
     async fn ask(
         &self,
         valid: &ValidWorker,
         home: &Home,
         seen: &mut Seen,
         old: &TemporalWorkerStatus,
-    ) -> Result<(), TemporalError> {
-        let (target, which) = (target(home), which(valid));
-        let found = self.temporal.describe_worker(&target, &which).await?;
-        seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
-        let build_id = build_id(valid);
-        let wanted = (&valid.rollout, build_id.as_str());
-        ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await
+    ) -> Result<InTemporal, TemporalError> {
+        let (target, which, build_id) = (target(home), which(valid), build_id(valid));
+        if valid.versioned {
+            let found = self.temporal.describe_worker(&target, &which).await?;
+            seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
+            let wanted = (&valid.rollout, build_id.as_str());
+            ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await?;
+        }
+        let known = std::mem::take(&mut seen.temporal);
+        self.observer.work(&target, valid, &build_id, seen, known).await
+    }
+
+    /// Exact figures are metrics, rounded ones go into the status.
+    fn measure(&self, valid: &ValidWorker, seen: &Seen) {
+        let figures = |id: &String, deployment: &Deployment| {
+            let last = seen.load(id).last();
+            VersionFigures {
+                wanted: deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1),
+                backlog: last.map(|s| s.backlog),
+                backlog_age: last.map(|s| s.backlog_age),
+                rates: last.map(|s| (s.add_rate, s.dispatch_rate)),
+                slots: last.and_then(|s| s.slots).map(|s| (s.used, s.all)),
+            }
+        };
+        let all: BTreeMap<_, _> = seen.deployments.iter().map(|(id, d)| (id.clone(), figures(id, d))).collect();
+        self.metrics.worker_versions(&valid.own, &valid.name, &all);
     }
 }
 
@@ -113,14 +137,11 @@ impl Kind for Kept {
     ) -> Result<Seen, Error> {
         let seen = self.look(object, valid).await?;
         let taken_by = self.hosts.seats.elder(&self.all, &place(object), &home.cluster).await?;
-        if !valid.versioned {
-            return Ok(Seen { taken_by, ..seen });
-        }
         let mut seen = Seen { taken_by, ..seen };
         let old = object.status.clone().unwrap_or_default();
         let answer = self.ask(valid, home, &mut seen, &old).await;
-        let answer = answer.map(|()| std::mem::take(&mut seen.temporal));
         (seen.temporal, seen.silence) = self.observer.heard(&place(object), answer, Timestamp::now());
+        self.measure(valid, &seen);
         Ok(seen)
     }
 
@@ -183,6 +204,7 @@ impl Kind for Kept {
     fn forget(&self, (namespace, name): &Place) {
         self.observer.forget(&(namespace.clone(), name.clone()));
         self.applier.forget(namespace, name);
+        self.metrics.worker_versions(namespace, name, &BTreeMap::new());
     }
 }
 

@@ -1,12 +1,12 @@
-//! What a worker has in Kubernetes, and how long Temporal has been silent about it.
+//! What a worker has in Kubernetes, what work waits for it, and how long Temporal has been silent about it.
 
-use super::{ObserveError, lock, spread};
+use super::{LoadKey, Loads, ObserveError, lock, spread};
 use crate::api::labels;
-use crate::api::worker::GateInput;
+use crate::api::worker::{GateInput, VersionState};
 use crate::build::worker::{ConfigRef, ConfigVersions, references};
 use crate::plan::rollout::is_complete;
-use crate::plan::worker::{InTemporal, Revision, Seen, Silence};
-use crate::temporal::TemporalError;
+use crate::plan::worker::{InTemporal, KnownQueue, KnownVersion, Revision, Routing, Seen, Silence};
+use crate::temporal::{Target, TemporalError};
 use crate::validate::ValidWorker;
 use crate::watches::{Live, Place, Stores};
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -15,7 +15,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -23,11 +23,14 @@ use tokio::time::Instant;
 const CONFIGS_FRESH: Duration = Duration::from_secs(30);
 /// While one is missing, somebody may be about to make it.
 const CONFIGS_MISSING: Duration = Duration::from_secs(4);
+/// Work is not asked about more often, whatever else a worker is looked at for; the plan says when the next time is due.
+const LOADS_FRESH: Duration = Duration::from_secs(9);
 
 /// Reads, and remembers what is dear to read.
 pub struct WorkerObserver {
     client: Client,
     stores: Stores,
+    loads: Arc<Loads>,
     configs: Mutex<HashMap<Place, (Instant, ConfigVersions)>>,
     /// Since when Temporal has been silent about a worker.
     silences: Mutex<HashMap<Place, Instant>>,
@@ -36,8 +39,8 @@ pub struct WorkerObserver {
 impl WorkerObserver {
     /// An observer on these watches.
     #[must_use]
-    pub fn new(client: Client, stores: Stores) -> Self {
-        Self { client, stores, configs: Mutex::default(), silences: Mutex::default() }
+    pub fn new(client: Client, stores: Stores, loads: Arc<Loads>) -> Self {
+        Self { client, stores, loads, configs: Mutex::default(), silences: Mutex::default() }
     }
 
     /// The live objects of the worker with this uid.
@@ -70,6 +73,41 @@ impl WorkerObserver {
             pods,
             ..Seen::default()
         })
+    }
+
+    /// What waits for each version that has pods, or that new work goes to or is to go to, if work decides on their number.
+    ///
+    /// # Errors
+    /// When Temporal does not answer and nothing that it said before still counts; of workers without versions only, which are
+    /// not asked about anything else.
+    pub async fn work(
+        &self,
+        target: &Target,
+        valid: &ValidWorker,
+        newest: &str,
+        seen: &Seen,
+        known: InTemporal,
+    ) -> Result<InTemporal, TemporalError> {
+        if valid.scaling.is_none() {
+            return Ok(known);
+        }
+        if !valid.versioned {
+            let load = self.loads.look(&key(target, valid, ""), ready(seen, ""), LOADS_FRESH).await?;
+            let version = KnownVersion { load, ..KnownVersion::default() };
+            let versions = BTreeMap::from([(String::new(), version)]);
+            return Ok(InTemporal::Known(Box::new(Routing { versions, ..Routing::default() })));
+        }
+        let InTemporal::Known(mut routing) = known else { return Ok(known) };
+        for (build_id, version) in &mut routing.versions {
+            let wanted = seen.deployments.get(build_id).and_then(|d| d.spec.as_ref()?.replicas);
+            let works = matches!(version.state, VersionState::Current | VersionState::Ramping | VersionState::Draining);
+            if wanted.is_some_and(|pods| pods > 0 || works || build_id == newest) {
+                // one that is not told is not known: nothing is taken away from it
+                let load = self.loads.look(&key(target, valid, build_id), ready(seen, build_id), LOADS_FRESH).await;
+                version.load = load.unwrap_or_default();
+            }
+        }
+        Ok(InTemporal::Known(routing))
     }
 
     /// Temporal's answer, with since when there has been none.
@@ -152,6 +190,22 @@ impl WorkerObserver {
         lock(&self.configs).insert(place.clone(), (Instant::now(), known.clone()));
         Ok(known)
     }
+}
+
+fn key(target: &Target, valid: &ValidWorker, build_id: &str) -> LoadKey {
+    let queue = |(name, type_): &(String, _)| KnownQueue { name: name.clone(), type_: *type_, pollers: None };
+    LoadKey {
+        cluster: target.clone(),
+        namespace: valid.home.namespace().to_owned(),
+        deployment: valid.versioned.then(|| valid.deployment_name.clone()),
+        build_id: build_id.to_owned(),
+        queues: valid.task_queues.iter().map(queue).collect(),
+    }
+}
+
+fn ready(seen: &Seen, build_id: &str) -> i32 {
+    let deployment = seen.deployments.get(build_id);
+    deployment.and_then(|d| d.status.as_ref()?.ready_replicas).unwrap_or(0)
 }
 
 /// The newest template of each version: a given build id may have had several.

@@ -13,7 +13,7 @@ use temporal_operator::api::namespace::AttributeType;
 use temporal_operator::api::services::Role;
 use temporal_operator::plan::namespace::{Change, LiveNamespace, Registration};
 use temporal_operator::temporal::{
-    Answer, ClusterRef, ClusterView, FakeSchedules, Namespaces, ShardView, Target, Temporal, TemporalError,
+    Answer, ClusterRef, ClusterView, FakeQueues, FakeSchedules, Namespaces, ShardView, Target, Temporal, TemporalError,
 };
 
 use super::NAMESPACE;
@@ -32,6 +32,7 @@ pub struct SimTemporal {
     pub(super) open: Mutex<u64>,
     pub schedules: FakeSchedules,
     pub workers: super::workers::SimWorkers,
+    pub queues: FakeQueues,
 }
 
 impl SimTemporal {
@@ -46,6 +47,7 @@ impl SimTemporal {
             open: Mutex::default(),
             schedules: FakeSchedules::default(),
             workers: super::workers::SimWorkers::default(),
+            queues: FakeQueues::default(),
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 use temporal_operator::api::labels;
 use temporal_operator::api::worker::{QueueType, VersionState};
 use temporal_operator::plan::worker::{Act, KnownQueue, KnownVersion, Routing, RunState};
-use temporal_operator::temporal::{Answer, Target, TemporalError, WorkerRef, Workers};
+use temporal_operator::temporal::{Answer, QueueLoad, Queues, Target, TemporalError, WorkerRef, WorkerSlots, Workers};
 
 /// By Worker Deployment.
 #[derive(Default)]
@@ -109,4 +109,30 @@ fn change(known: &mut BTreeMap<WorkerRef, Routing>, which: &WorkerRef, act: &Act
         other => panic!("{other:?} is not simulated"),
     }
     Ok(())
+}
+
+impl Queues for SimTemporal {
+    fn version_load<'a>(
+        &'a self,
+        target: &'a Target,
+        namespace: &'a str,
+        deployment: &'a str,
+        build_id: &'a str,
+    ) -> Answer<'a, Option<Vec<QueueLoad>>> {
+        self.queues.version_load(target, namespace, deployment, build_id)
+    }
+
+    fn queue_load<'a>(
+        &'a self,
+        target: &'a Target,
+        namespace: &'a str,
+        queue: &'a str,
+        type_: QueueType,
+    ) -> Answer<'a, QueueLoad> {
+        self.queues.queue_load(target, namespace, queue, type_)
+    }
+
+    fn slots<'a>(&'a self, target: &'a Target, namespace: &'a str) -> Answer<'a, Option<Vec<WorkerSlots>>> {
+        self.queues.slots(target, namespace)
+    }
 }

@@ -260,8 +260,7 @@ fn sample(second: i64, backlog: u64) -> Sample {
         backlog_age: Duration::from_secs(backlog / 10),
         add_rate: 1.0,
         dispatch_rate: 1.0,
-        slots: None,
-        rate_limited: false,
+        ..Sample::default()
     }
 }
 

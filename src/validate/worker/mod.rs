@@ -5,9 +5,9 @@ mod template;
 
 pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
 
-use super::{Invalid, Problem, Problems, embedded};
+use super::{Invalid, Problem, Problems, embedded, scaling};
 use crate::api::reference::ClusterRef;
-use crate::api::worker::{DeploymentSettings, TemporalWorkerSpec, Versioning};
+use crate::api::worker::{DeploymentSettings, QueueType, TaskQueueSpec, TemporalWorkerSpec, Versioning};
 use crate::api::{SYSTEM_NAMESPACE, TemporalWorker, annotations};
 use crate::scaling::Policy;
 use k8s_openapi::api::apps::v1::DeploymentStrategy;
@@ -47,6 +47,8 @@ pub struct ValidWorker {
     pub replicas: Option<i32>,
     /// How the work that waits decides on it.
     pub scaling: Option<Policy>,
+    /// The task queues whose work counts for that; none: all that a version polls.
+    pub task_queues: Vec<(String, QueueType)>,
     /// How a new version takes over.
     pub rollout: RolloutPolicy,
     /// Whether what Temporal has goes along with the resource.
@@ -101,7 +103,7 @@ pub fn read(resource: &TemporalWorker) -> Result<ValidWorker, Invalid> {
     template::check(&spec.template, &mut problems);
     let settings = spec.deployment.clone().unwrap_or_default();
     let strategy = strategy(&settings, &mut problems);
-    let scaling = problems.take(spec.scaling.as_ref().map(super::scaling).transpose()).flatten();
+    let scaling = problems.take(spec.scaling.as_ref().map(scaling).transpose()).flatten();
     let rollout = problems.take(rollout::read(spec.rollout.as_ref(), spec.sunset.as_ref()));
     let let_go = resource.annotations().get(annotations::LET_GO).is_some_and(|v| v == "true");
     match (home, rollout) {
@@ -119,6 +121,7 @@ pub fn read(resource: &TemporalWorker) -> Result<ValidWorker, Invalid> {
             progress_deadline_seconds: settings.progress_deadline_seconds,
             replicas: spec.replicas,
             scaling,
+            task_queues: spec.scaling.iter().flat_map(|s| s.task_queues.iter().flatten()).flat_map(of_queue).collect(),
             rollout,
             // unversioned workers leave nothing in Temporal
             deletes: versioned && spec.allow_deletion && !let_go,
@@ -208,6 +211,12 @@ fn of_versions(spec: &TemporalWorkerSpec, versioned: bool, problems: &mut Proble
         "spec.buildID",
         "letters, digits, '-', '_' and '.', a letter or digit at both ends; correct it",
     );
+}
+
+/// A queue of each kind that counts.
+fn of_queue(queue: &TaskQueueSpec) -> Vec<(String, QueueType)> {
+    let types = queue.types.clone().unwrap_or_else(|| vec![QueueType::Workflow, QueueType::Activity]);
+    types.into_iter().map(|type_| (queue.name.clone(), type_)).collect()
 }
 
 fn strategy(settings: &DeploymentSettings, problems: &mut Problems) -> Option<DeploymentStrategy> {
