@@ -158,7 +158,7 @@ fn while_the_oldest_waits_less_and_less_no_pods_are_added_for_it() {
 }
 
 #[rstest]
-#[case(Need::Serves, 5, Some(sample(5, 0, 0, (1.0, 1.0), None)), 30)]
+#[case(Need::Serves, 5, Some(sample(5, 0, 0, (1.0, 1.0), None)), 15)]
 #[case::waits(Need::Serves, 5, Some(sample(5, 1, 0, (1.0, 1.0), None)), 10)]
 #[case::comes(Need::Serves, 6, Some(sample(5, 0, 0, (1.0, 1.0), None)), 10)]
 #[case::few(Need::Serves, 1, Some(sample(1, 0, 0, (1.0, 1.0), None)), 10)]
