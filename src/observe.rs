@@ -3,10 +3,12 @@
 mod listings;
 mod loads;
 mod seats;
+mod workers;
 
 pub use listings::Listings;
 pub use loads::{LoadKey, Loads};
 pub use seats::Seats;
+pub use workers::WorkerObserver;
 
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};

@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
         &[
             "api",
             "apply",
+            "build",
             "error",
             "lease",
             "observe",

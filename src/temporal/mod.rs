@@ -28,6 +28,7 @@ mod target;
 mod turns;
 mod view;
 mod visibility;
+mod workers;
 
 pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
@@ -41,6 +42,7 @@ pub use queues::{FakeQueues, QueueLoad, Queues, Stats, WorkerSlots};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
+pub use workers::{WorkerRef, Workers};
 
 /// What the operator asks a Temporal cluster.
 ///

@@ -32,6 +32,7 @@ mod store;
 mod tls;
 mod unsupported;
 pub mod version;
+mod worker;
 
 pub use autoscaling::ValidAutoscaling;
 pub use before_upgrade::ValidBeforeUpgrade;
@@ -50,6 +51,7 @@ pub use rollout::ValidRollout;
 pub use scaling::read as scaling;
 pub use schedule::{ValidSchedule, read as schedule};
 pub use tls::{ValidMigration, ValidTls};
+pub use worker::{RolloutPolicy, ValidWorker, WorkerHome, read as worker};
 
 use crate::api::TemporalCluster;
 use std::fmt;

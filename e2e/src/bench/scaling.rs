@@ -22,7 +22,7 @@ may have 40 pods. All times are seconds; the wait is that from the task's arriva
 | trickle | one half for a minute, then nothing for 14 |\n\
 | from zero | nothing for ten minutes, then 4 |\n\n\
 Trickle and from zero begin with no pod and may go back to none, but for the HPA, which cannot.\n\n\
-- **operator**: the formula of [docs/workers.md](docs/workers.md#how-many-pods) with the defaults of `spec.scaling`; Temporal's \
+- **operator**: the formula of [docs/workers.md](docs/workers.md#scaling-by-work) with the defaults of `spec.scaling`; Temporal's \
 figures up to 5 s old, asked every 10 to 15 s, rates of 30 s; slots told once a minute, or never.\n\
 - **HPA on CPU**: target 70 % of the request, every 15 s, within a tenth nothing, down after 300 s, metrics 30 s old. Tasks \
 that compute use as much of it as slots are busy, the best case for it. Tasks that wait for others use 30 % of it when all \

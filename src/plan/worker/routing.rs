@@ -1,7 +1,14 @@
 //! Which version gets which share of new workflows, and what becomes of each version's pods. Pure.
 
-use crate::api::worker::RampStatus;
+use super::Seen;
+use crate::api::TemporalWorkerStatus;
+use crate::api::resident::Phase;
+use crate::api::worker::{RampStatus, VersionState};
 use crate::plan::resident::{News, Verdict};
+use crate::plan::rollout::is_complete;
+use crate::validate::RolloutPolicy;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -40,10 +47,56 @@ pub enum Fate {
 /// A write to Temporal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
-    /// New workflows go to this build id; the ramp ends.
+    /// New workflows go to this build id; the ramp ends. An empty one: to workers without a version.
     SetCurrent(String),
     /// This share, in percent, of new workflows goes to this build id; no build id: the ramp ends.
     SetRamping(Option<String>, f32),
     /// The version is removed from Temporal.
     DeleteVersion(String),
+    /// The Worker Deployment, which has no versions any more, is removed from Temporal.
+    DeleteDeployment,
+}
+
+/// The version of the manifest's template.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its build id.
+    pub build_id: &'a str,
+    /// Its Deployment, if it is there.
+    pub deployment: Option<&'a Deployment>,
+}
+
+/// The target becomes current once its pods are there and Temporal knows it.
+#[must_use]
+pub fn decide(
+    _policy: &RolloutPolicy,
+    target: &Target<'_>,
+    seen: &Seen,
+    _old: &TemporalWorkerStatus,
+    _now: Timestamp,
+) -> Decided {
+    let known = seen.known(target.build_id);
+    let current = known.is_some_and(|v| v.state == VersionState::Current);
+    let mut fates: BTreeMap<String, Fate> = seen
+        .deployments
+        .keys()
+        .chain(seen.revisions.keys())
+        .map(|id| {
+            let drained = seen.known(id).is_some_and(|v| v.state == VersionState::Drained);
+            (id.clone(), if drained { Fate::Rests } else { Fate::Drains })
+        })
+        .collect();
+    fates.insert(target.build_id.to_owned(), if current { Fate::Serves } else { Fate::Candidate });
+    if current {
+        return Decided { fates, ..Decided::default() };
+    }
+    let ready = target.deployment.is_some_and(is_complete) && known.is_some();
+    let acts = ready.then(|| Act::SetCurrent(target.build_id.to_owned())).into_iter().collect();
+    let message = format!("Version {} is to become current.", target.build_id);
+    Decided {
+        acts,
+        fates,
+        verdict: Some(Verdict::new(Phase::Pending, "VersionPending", message)),
+        ..Decided::default()
+    }
 }
