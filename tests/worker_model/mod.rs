@@ -174,7 +174,7 @@ impl World {
         text
     }
 
-    fn note(&mut self, line: String) {
+    fn note(&mut self, line: &str) {
         self.log.push(format!("{}: {line}", self.now));
     }
 
@@ -187,7 +187,7 @@ impl World {
     fn changed(&mut self) {
         self.manifest += 1;
         self.look = self.now;
-        self.note(format!("manifest {} wants {}", self.manifest, self.target));
+        self.note(&format!("manifest {} wants {}", self.manifest, self.target));
     }
 
     fn trouble(&mut self) {
@@ -210,7 +210,7 @@ impl World {
             12..=18 => {
                 if let Some(pods) = self.pods.get_mut(&id) {
                     pods.each.clear();
-                    self.note(format!("the pods of {id} die"));
+                    self.note(&format!("the pods of {id} die"));
                 }
             }
             19..=20 => self.pods.values_mut().for_each(|pods| pods.broken = false),
@@ -239,7 +239,7 @@ impl World {
             timeout: Duration::from_secs(30),
             attempts: self.random.u32(1..3),
         };
-        let gate = self.random.bool().then(|| GatePolicy { workflow: Some(rule), query: None });
+        let gate = self.random.bool().then_some(GatePolicy { workflow: Some(rule), query: None });
         (self.policy.strategy, self.policy.steps) = match self.random.u32(..5) {
             0 => (Strategy::Manual, Vec::new()),
             1 => (Strategy::AllAtOnce, Vec::new()),
@@ -275,7 +275,7 @@ impl World {
             // another manifest it cannot know which came first
             let told = |hand: &ByHand| Some(&hand.routes) != self.known().as_ref() && self.heard == self.manifest;
             self.by_hand = Some(hand).filter(told);
-            self.note(format!("somebody: {act:?}"));
+            self.note(&format!("somebody: {act:?}"));
         }
     }
 
@@ -432,7 +432,7 @@ impl World {
     }
 
     fn act(&mut self, act: &Act) -> bool {
-        self.note(format!("operator: {act:?}"));
+        self.note(&format!("operator: {act:?}"));
         match act {
             Act::RunGate(run) => {
                 let ends = self.now + self.random.u32(1..20);
