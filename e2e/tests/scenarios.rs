@@ -33,6 +33,7 @@ mod scenarios {
     mod idle;
     mod leader;
     mod losses;
+    mod many;
     mod namespaces;
     mod neighbours;
     mod nodes;

@@ -45,7 +45,7 @@ pub(super) fn wish(policy: &Policy, seen: &[Sample]) -> Option<Wish> {
     let ready = f64::from(last.ready);
     let keep = keep(policy, seen, last, pace);
     let clear = last.backlog as f64 / borne(policy, last, pace);
-    let unknown = pace.is_none() && last.slots.is_none();
+    let unknown = pace.is_none() && last.slots.is_none() && policy.backlog_per_pod.is_none();
     let wanted = if unknown { (keep + clear).min(AT_FIRST.max(GROWTH * ready)) } else { keep + clear };
     let mut wish = if (wanted - ready).abs() <= TOLERANCE * ready {
         Wish { pods: last.ready, why: "as many as the work needs" }
@@ -73,17 +73,17 @@ pub(super) fn wish(policy: &Policy, seen: &[Sample]) -> Option<Wish> {
 fn keep(policy: &Policy, seen: &[Sample], last: &Sample, pace: Option<Pace>) -> f64 {
     let u = policy.slot_utilization;
     let comes = rate(seen, |sample| sample.add_rate).per_second;
-    let by_pace = |pace: Pace| comes / (pace.per_pod * if pace.proven { u } else { TRIED });
     let by_slots = busy(seen).map(|busy| match pace_of_slots(seen) {
-        // no fewer pods than would be full of what runs
-        Some(per_pod) => (comes / (per_pod * u)).max(busy),
+        // no fewer pods than would be full of what runs; no faster ones than those that tasks waited for
+        Some(told) => {
+            let proven = pace.filter(|pace| pace.proven).map_or(told, |pace| pace.per_pod);
+            (comes / (told.min(proven) * u)).max(busy)
+        }
         None => busy / u,
     });
     match (by_slots, pace) {
-        // what the slots tell is older than what waits
-        (Some(by_slots), Some(pace)) if pace.proven && last.is_saturated() => by_slots.max(by_pace(pace)),
         (Some(by_slots), _) => by_slots,
-        (None, Some(pace)) => by_pace(pace),
+        (None, Some(pace)) => comes / (pace.per_pod * if pace.proven { u } else { TRIED }),
         (None, None) if last.is_quiet() => 0.0,
         // nothing is known yet: those that are there
         (None, None) => f64::from(last.ready),
@@ -93,10 +93,9 @@ fn keep(policy: &Policy, seen: &[Sample], last: &Sample, pace: Option<Pace>) -> 
 /// Pods that would be full of what runs: a mean, for slots are told as they are at one moment in a minute.
 fn busy(seen: &[Sample]) -> Option<f64> {
     let last = seen.last()?;
-    last.slots.and_then(Slots::of_a_pod)?;
+    last.full()?;
     let lately = seen.iter().rev().take_while(|sample| since(sample.at, last.at) <= SLOTS_WINDOW);
-    let full = lately.filter_map(|sample| Some(sample.slots?.used as f64 / sample.slots?.of_a_pod()?));
-    let (sum, count) = full.fold((0.0, 0.0), |(sum, count), full| (sum + full, count + 1.0));
+    let (sum, count) = lately.filter_map(Sample::full).fold((0.0, 0.0), |(sum, count), full| (sum + full, count + 1.0));
     Some(sum / count)
 }
 
@@ -105,11 +104,11 @@ fn pace_of_slots(seen: &[Sample]) -> Option<f64> {
     let last = seen.last()?;
     let rate = rate(seen, |sample| sample.dispatch_rate);
     let lately = seen.iter().rev().take_while(|sample| since(sample.at, last.at) <= PACE_WINDOW);
-    let (mut dispatched, mut full) = (0.0, 0.0);
+    let (mut dispatched, mut full): (f64, f64) = (0.0, 0.0);
     for sample in lately {
-        if let Some(of_a_pod) = sample.slots.and_then(Slots::of_a_pod) {
+        if let Some(pods) = sample.full() {
             dispatched += sample.dispatch_rate;
-            full += sample.slots.map_or(0.0, |slots| slots.used as f64) / of_a_pod;
+            full += pods;
         }
     }
     (rate.enough && full > 0.0 && dispatched > 0.0).then(|| dispatched / full)

@@ -7,14 +7,18 @@
 //! ```
 //!
 //! - *comes*: tasks that come, a second. Temporal averages it over 30 s; where that is few tasks, over more samples.
-//! - *pace*: tasks that a pod works off, a second. With slots told it is *slots of a pod × dispatched / slots in use*, so the
-//!   first term is *slots in use / (slots of a pod × u)*. Without, it is learnt: what a pod had dispatched while tasks waited
-//!   for it all the time; until that was ever so, the most that a pod was seen to bear.
-//! - *u*: `slotUtilization`. As long as the pace is only the most that was seen, 1.25: fewer pods are tried, by a fifth at a
-//!   time, until tasks wait and the pace is known.
+//! - *pace*: tasks that a pod works off, a second.
+//!   - It is proven by a pod for which tasks were waiting during 30 s: what such pods had dispatched, the last three times.
+//!   - With slots told it is what was dispatched in the last 15 minutes for each pod's worth of slots in use, and no more than
+//!     what is proven. Where too few tasks come to tell, the first term is *pods' worth of slots in use / u* instead; it is
+//!     never below the pods' worth of slots in use. Slots are told once a minute, so that they count as a mean of two minutes,
+//!     and as all in use while tasks wait for every pod.
+//!   - Else it is the most that a pod was seen to bear, and *u* is 1.5: a third fewer pods are tried, and again, until tasks
+//!     wait and the pace is proven.
+//! - *u*: `slotUtilization`.
 //! - *waits*: tasks that wait.
-//! - *borne*: `backlogPerPod`; without it, what a pod takes on within `maxBacklogAge` (its slots, or pace × that time), and 10
-//!   until that is known.
+//! - *borne*: `backlogPerPod`; without it, what a pod takes on within `maxBacklogAge`: its slots, or pace × that time. 10 until
+//!   that is known, and at most four pods, or twice those that are ready.
 //!
 //! Around it:
 //! - A number within a tenth of the ready pods is the ready pods.
@@ -101,6 +105,13 @@ impl Sample {
     fn is_quiet(&self) -> bool {
         let used = self.slots.map_or(0, |slots| slots.used);
         self.backlog == 0 && used == 0 && self.add_rate < NOTHING && self.dispatch_rate < NOTHING
+    }
+
+    /// Pods that would be full of what runs. What slots tell is older than what waits: when tasks wait for all pods, all are full.
+    fn full(&self) -> Option<f64> {
+        let slots = self.slots?;
+        let told = slots.used as f64 / slots.of_a_pod()?;
+        Some(if self.is_saturated() { told.max(f64::from(self.ready)) } else { told })
     }
 
     /// Whether every pod has something waiting for it.

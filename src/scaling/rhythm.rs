@@ -4,7 +4,7 @@ use super::{Need, Sample};
 use std::time::Duration;
 
 /// Between two looks at a version whose work goes its way.
-const STEADY: Duration = Duration::from_secs(30);
+const STEADY: Duration = Duration::from_secs(15);
 /// Between two looks while something waits, moves, or sleeps. Temporal's own figures are up to 10 s old.
 const CLOSE: Duration = Duration::from_secs(10);
 /// A sample that is older says nothing of the present. It is longer than a token bucket makes anybody wait for the next.

@@ -34,7 +34,7 @@ const PARALLEL: usize = 8;
 /// Asks real servers.
 pub struct GrpcTemporal {
     dialer: Dialer,
-    deadline: Duration,
+    pub(super) deadline: Duration,
     turns: Turns,
     pub(super) tokens: Tokens,
     pub(super) budgets: Budgets,
@@ -106,6 +106,11 @@ impl GrpcTemporal {
     {
         let _turn = self.turns.take(&target.cluster).await;
         self.call_within(deadline, target, call, ask).await
+    }
+
+    /// Waits until a namespace may be changed.
+    pub(super) async fn may_change(&self, target: &Target) {
+        self.turns.change(&target.cluster).await;
     }
 
     async fn call_within<T, F>(
@@ -264,9 +269,15 @@ async fn bounded_by<T>(
 
 /// See [`GrpcTemporal::request`].
 pub(super) fn request_within<M>(deadline: Duration, message: M) -> Request<M> {
+    let mut request = change_within(deadline, message);
+    request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
+    request
+}
+
+/// Without precedence: of changes of namespaces an operator may make a fifth of what others may (`system.operatorRPSRatio`).
+pub(super) fn change_within<M>(deadline: Duration, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.set_timeout(deadline);
-    request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
     request
 }
 

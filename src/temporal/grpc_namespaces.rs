@@ -1,7 +1,7 @@
 //! [`Namespaces`] over gRPC.
 
 use super::canary::workflow;
-use super::grpc::{MAX_ANSWER, request_within};
+use super::grpc::{MAX_ANSWER, change_within, request_within};
 use super::namespaces::{Answer, Namespaces};
 use super::proto::namespace::{NamespaceConfig, UpdateNamespaceInfo};
 use super::proto::operator::operator_service_client::OperatorServiceClient;
@@ -18,6 +18,9 @@ use tonic::transport::Channel;
 const PAGE: i32 = 100;
 /// A deletion is answered by a workflow of the worker role.
 const DELETION: Duration = Duration::from_secs(20);
+/// How often, and how long after the last time, a new namespace is tried that a server does not know yet.
+const TRIES: u32 = 5;
+const KNOWN: Duration = Duration::from_secs(1);
 /// `NAMESPACE_STATE_DELETED`
 const DELETED: i32 = 3;
 
@@ -52,6 +55,7 @@ impl GrpcTemporal {
     }
 
     async fn register_namespace(&self, target: &Target, wanted: &Registration) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "RegisterNamespace", |channel| async move {
             let message = api::RegisterNamespaceRequest {
                 namespace: wanted.name.clone(),
@@ -61,12 +65,13 @@ impl GrpcTemporal {
                 data: wanted.data.clone().into_iter().collect(),
                 security_token: wanted.security_token.0.clone(),
             };
-            workflow(channel).register_namespace(self.request(message)).await
+            workflow(channel).register_namespace(change_within(self.deadline, message)).await
         });
         answer.await.map(drop)
     }
 
     async fn update_namespace(&self, target: &Target, name: &str, change: &Change) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "UpdateNamespace", |channel| async move {
             let info = UpdateNamespaceInfo {
                 description: change.description.clone().unwrap_or_default(),
@@ -83,7 +88,7 @@ impl GrpcTemporal {
                 update_info: changes_info.then_some(info),
                 config,
             };
-            workflow(channel).update_namespace(self.request(message)).await
+            workflow(channel).update_namespace(change_within(self.deadline, message)).await
         });
         answer.await.map(drop)
     }
@@ -101,29 +106,50 @@ impl GrpcTemporal {
         Ok(custom.filter_map(|(name, number)| Some((name, type_of(number)?))).collect())
     }
 
+    /// A server may not know a namespace yet that was just registered: it reads the list every 2 s
+    /// (`system.namespaceCacheRefreshInterval`).
     async fn add(
         &self,
         target: &Target,
         name: &str,
         attributes: &BTreeMap<String, AttributeType>,
     ) -> Result<(), TemporalError> {
+        let mut tries = 0;
+        loop {
+            let answer = self.add_once(target, name, attributes).await;
+            tries += 1;
+            if !matches!(answer, Err(TemporalError::Refused { code: "NOT_FOUND", .. })) || tries == TRIES {
+                return answer;
+            }
+            tokio::time::sleep(KNOWN).await;
+        }
+    }
+
+    async fn add_once(
+        &self,
+        target: &Target,
+        name: &str,
+        attributes: &BTreeMap<String, AttributeType>,
+    ) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(DELETION, target, "AddSearchAttributes", |channel| async move {
             let message = operator::AddSearchAttributesRequest {
                 search_attributes: attributes.iter().map(|(name, type_)| (name.clone(), number_of(*type_))).collect(),
                 namespace: name.to_owned(),
             };
-            operations(channel).add_search_attributes(request_within(DELETION, message)).await
+            operations(channel).add_search_attributes(change_within(DELETION, message)).await
         });
         answer.await.map(drop)
     }
 
     async fn remove(&self, target: &Target, name: &str, attributes: &[String]) -> Result<(), TemporalError> {
+        self.may_change(target).await;
         let answer = self.call_in_turn(target, "RemoveSearchAttributes", |channel| async move {
             let message = operator::RemoveSearchAttributesRequest {
                 search_attributes: attributes.to_vec(),
                 namespace: name.to_owned(),
             };
-            operations(channel).remove_search_attributes(self.request(message)).await
+            operations(channel).remove_search_attributes(change_within(self.deadline, message)).await
         });
         answer.await.map(drop)
     }

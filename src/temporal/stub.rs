@@ -25,6 +25,9 @@ use crate::schedule::{self, Definition, State};
 mod queues;
 mod workers;
 
+/// Calls that change a namespace.
+const CHANGES: [&str; 4] = ["RegisterNamespace", "UpdateNamespace", "AddSearchAttributes", "RemoveSearchAttributes"];
+
 /// Answers of the stub. All default to success.
 #[derive(Clone, Default)]
 struct Stub {
@@ -38,6 +41,8 @@ struct Stub {
     words: Option<&'static str>,
     /// Never answers the later calls of this name.
     hanging: Option<&'static str>,
+    /// Does not know the namespace yet that many times, when search attributes are added.
+    unknown: Arc<AtomicU32>,
     namespaces: Vec<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
     /// The last write to a namespace.
@@ -57,7 +62,8 @@ impl Stub {
     }
 
     async fn enter<M>(&self, call: &str, request: &Request<M>) -> Result<(), Status> {
-        assert_eq!(request.metadata().get("caller-type").unwrap(), "operator");
+        let is_change = CHANGES.contains(&call);
+        assert_eq!(request.metadata().contains_key("caller-type"), !is_change, "changes have no precedence");
         assert!(request.metadata().contains_key("grpc-timeout"));
         self.calls.lock().unwrap().push(call.to_owned());
         let left = self.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -332,6 +338,10 @@ impl OperatorService for Stub {
         request: Request<operator::AddSearchAttributesRequest>,
     ) -> Result<Response<operator::AddSearchAttributesResponse>, Status> {
         self.enter("AddSearchAttributes", &request).await?;
+        let left = self.unknown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Err(Status::not_found("Namespace orders is not found."));
+        }
         self.hear(request.get_ref());
         Ok(Response::new(operator::AddSearchAttributesResponse {}))
     }
@@ -573,6 +583,14 @@ async fn a_schedule_that_cannot_be_asked_yet_is_asked_later() {
     let stub = Stub { failing, ..Stub::default() };
     let error = speaker().describe_schedule(&stub.serve().await, &nightly()).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn search_attributes_of_a_new_namespace_are_added_once_a_server_knows_it() {
+    let stub = Stub { unknown: Arc::new(AtomicU32::new(1)), ..Stub::default() };
+    let wanted = [("Customer".to_owned(), AttributeType::Keyword)].into();
+    speaker().add_attributes(&stub.serve().await, "orders", &wanted).await.unwrap();
+    assert_eq!(stub.calls(), ["AddSearchAttributes", "AddSearchAttributes"]);
 }
 
 #[tokio::test]

@@ -1,26 +1,52 @@
-//! How many calls at a time the resources on a cluster may make: hundreds of them must not take the frontend from its users.
+//! How many calls the resources on a cluster may make, at a time and a second: hundreds of them must not take the frontend
+//! from its users.
 
 use super::ClusterRef;
+use governor::{DefaultDirectRateLimiter, Quota};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Calls at a time, to each cluster.
 const AT_A_TIME: usize = 4;
+/// Changes of namespaces a second, to each cluster. Frontends take 10 of namespaces that they do not know yet
+/// (`frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs`), each 20 of all
+/// (`frontend.rps.namespaceReplicationInducingAPIs`), and refuse the rest.
+const CHANGES: NonZeroU32 = NonZeroU32::new(9).unwrap();
 
 /// By cluster.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<ClusterRef, Arc<Semaphore>>>);
+pub(super) struct Turns(Mutex<HashMap<ClusterRef, Arc<Cluster>>>);
+
+struct Cluster {
+    calls: Arc<Semaphore>,
+    changes: DefaultDirectRateLimiter,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let changes = DefaultDirectRateLimiter::direct(Quota::per_second(CHANGES));
+        Self { calls: Arc::new(Semaphore::new(AT_A_TIME)), changes }
+    }
+}
 
 impl Turns {
     /// Waits for a turn; it ends when the permit is dropped.
     pub(super) async fn take(&self, cluster: &ClusterRef) -> Option<OwnedSemaphorePermit> {
-        let semaphore = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(cluster.clone()).or_insert_with(|| Arc::new(Semaphore::new(AT_A_TIME))))
-        };
+        let calls = Arc::clone(&self.of(cluster).calls);
         // it is never closed
-        semaphore.acquire_owned().await.ok()
+        calls.acquire_owned().await.ok()
+    }
+
+    /// Waits until a namespace may be changed.
+    pub(super) async fn change(&self, cluster: &ClusterRef) {
+        self.of(cluster).changes.until_ready().await;
+    }
+
+    fn of(&self, cluster: &ClusterRef) -> Arc<Cluster> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(cluster.clone()).or_default())
     }
 
     /// A cluster is gone.
@@ -46,5 +72,13 @@ mod tests {
         assert!(turns.take(&cluster("b")).now_or_never().is_some());
         taken.pop();
         assert!(turns.take(&cluster("a")).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn changes_come_no_faster_than_a_frontend_takes_them() {
+        let turns = Turns::default();
+        let cluster = ClusterRef { namespace: "ns".to_owned(), name: "a".to_owned() };
+        let at_once = (0..100).take_while(|_| turns.change(&cluster).now_or_never().is_some()).count();
+        assert_eq!(at_once, CHANGES.get() as usize);
     }
 }

@@ -116,8 +116,8 @@ impl Load {
             let mut times = Vec::new();
             let rate_now = rate(self.pattern.pods(second));
             let mut at = 0.0;
-            while rate_now > 0.0 {
-                at -= random.f64().max(1e-12).ln() / rate_now;
+            loop {
+                at -= random.f64().max(1e-12).ln() / rate_now.max(1e-9);
                 if at >= 1.0 {
                     break;
                 }

@@ -60,7 +60,22 @@ pub struct Outcome {
     pub p99: f64,
     pub most: f64,
     pub pod_minutes: f64,
-    pub changes: u32,
+    pub changes: f64,
+}
+
+impl Outcome {
+    /// The mean of some.
+    pub fn mean(all: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| all.iter().map(figure).sum::<f64>() / all.len().max(1) as f64;
+        Self {
+            p50: of(|out| out.p50),
+            p95: of(|out| out.p95),
+            p99: of(|out| out.p99),
+            most: of(|out| out.most),
+            pod_minutes: of(|out| out.pod_minutes),
+            changes: of(|out| out.changes),
+        }
+    }
 }
 
 pub struct World {
@@ -144,10 +159,9 @@ impl World {
                 (Some(_), None) => break,
             }
         }
-        let second = self.second;
         for pod in self.pods.iter_mut().filter(|pod| pod.polls(end)) {
             let awake = (end - pod.ready_at) as u32;
-            if pod.told.is_none() || (awake + second).is_multiple_of(HEARTBEAT) {
+            if pod.told.is_none() || awake.is_multiple_of(HEARTBEAT) {
                 pod.told = Some(pod.used);
             }
         }
@@ -221,7 +235,7 @@ impl World {
             p99: part(0.99),
             most: part(1.0),
             pod_minutes: self.pod_seconds as f64 / 60.0,
-            changes: self.changes,
+            changes: self.changes.into(),
         }
     }
 

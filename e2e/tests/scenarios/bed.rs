@@ -86,6 +86,17 @@ impl Bed {
         output(Kube::testbed(&self.layout).kubectl().args(["-n", namespace, "--request-timeout=60s"]).args(args))
     }
 
+    /// The same with a standard input.
+    pub fn kubectl_with(&self, namespace: &str, args: &[&str], input: &str) -> Result<String, String> {
+        output(
+            Kube::testbed(&self.layout)
+                .kubectl()
+                .args(["-n", namespace, "--request-timeout=60s"])
+                .args(args)
+                .input(input),
+        )
+    }
+
     /// `kubectl apply -k` of a directory below `config` that names its namespace itself.
     pub fn apply(&self, path: &str) {
         output(Kube::testbed(&self.layout).kubectl().args(["apply", "-k", &self.config(path)])).unwrap();

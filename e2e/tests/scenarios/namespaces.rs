@@ -17,9 +17,9 @@ use super::wait::{PATIENCE, since, until};
 const FOUND: Duration = Duration::from_secs(60);
 
 /// A TemporalNamespace of a scene.
-struct Kept<'a> {
-    scene: &'a Scene,
-    name: &'static str,
+pub struct Kept<'a> {
+    pub scene: &'a Scene,
+    pub name: &'static str,
 }
 
 impl Kept<'_> {
@@ -27,14 +27,14 @@ impl Kept<'_> {
         Api::namespaced(self.scene.client.clone(), &self.scene.namespace)
     }
 
-    async fn apply(&self, spec: &Value) {
+    pub async fn apply(&self, spec: &Value) {
         let body = json!({"apiVersion": "temporal.io/v1beta1", "kind": "TemporalNamespace",
             "metadata": {"name": self.name}, "spec": spec});
         self.api().patch(self.name, &PatchParams::apply("e2e").force(), &Patch::Apply(&body)).await.unwrap();
     }
 
     /// Waits until the newest generation is in this phase and the sentence has these words; the status.
-    async fn is(&self, phase: Phase, words: &str) -> TemporalNamespaceStatus {
+    pub async fn is(&self, phase: Phase, words: &str) -> TemporalNamespaceStatus {
         until(&format!("{} is {phase:?} with {words:?}", self.name), PATIENCE, async || {
             let namespace = self.api().get(self.name).await.map_err(|error| error.to_string())?;
             let (generation, status) = (namespace.metadata.generation, namespace.status.unwrap_or_default());
@@ -85,14 +85,24 @@ impl Kept<'_> {
     }
 
     /// Starts a workflow that nobody works on.
-    async fn start(&self, cluster: &Cluster, id: &str, attribute: &str) -> Result<String, String> {
+    pub async fn start(&self, cluster: &Cluster, id: &str, attribute: &str) -> Result<String, String> {
         let start = ["workflow", "start", "--type", "t", "--task-queue", "nobody", "--workflow-id", id];
         let args = [&start[..], &["--search-attribute", attribute]].concat();
         cluster.temporal_in(self.name, &args).await
     }
+
+    /// Waits until a query finds a workflow.
+    pub async fn lists(&self, cluster: &Cluster, query: &str, id: &str) {
+        until(&format!("{query} finds {id}"), PATIENCE, async || {
+            let found = cluster.temporal_in(self.name, &["workflow", "list", "--query", query, "-o", "json"]).await?;
+            if found.contains(id) { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
 }
 
-fn spec(cluster: &Cluster, more: &Value) -> Value {
+/// A spec with these fields besides what it needs.
+pub fn spec(cluster: &Cluster, more: &Value) -> Value {
     let mut all =
         json!({"clusterRef": {"name": cluster.name, "namespace": cluster.namespace}, "retentionPeriod": "168h"});
     for (key, value) in more.as_object().unwrap() {
@@ -120,7 +130,7 @@ async fn namespaces_are_kept_as_their_manifests_say() {
     assert_eq!(orders.retention(&cluster).await, "604800s");
     // ready means usable, at the first try
     orders.start(&cluster, "first", "CustomerId=\"a\"").await.expect("the attribute can be used");
-    listed(&cluster, "CustomerId = 'a'").await;
+    orders.lists(&cluster, "CustomerId = 'a'", "first").await;
 
     figures.push(drift(&orders, &cluster).await);
     conflict(&orders, &cluster, &wanted).await;
@@ -129,14 +139,6 @@ async fn namespaces_are_kept_as_their_manifests_say() {
     figures.push(deletion(&scene, &cluster).await);
     figures.push(end_of_all(scene, &cluster).await);
     println!("namespaces: {}", figures.join("; "));
-}
-
-async fn listed(cluster: &Cluster, query: &str) {
-    until(&format!("{query} finds the workflow"), PATIENCE, async || {
-        let found = cluster.temporal_in("orders", &["workflow", "list", "--query", query, "-o", "json"]).await?;
-        if found.contains("first") { Ok(()) } else { Err(found) }
-    })
-    .await;
 }
 
 /// A change of the manifest, and one by somebody else. A settled namespace is never written.

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::{READY, VISIBILITY_READY};
+use temporal_operator::api::resident::Phase;
 
 use super::bed::{Bed, full};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::namespaces::{Kept, spec};
 use super::postgres::Authority;
 use super::search::{PASSWORD, USER};
 use super::wait::{PATIENCE, since, until};
@@ -68,12 +70,49 @@ async fn visibility_in_opensearch() {
     cluster.lists("first").await;
     figures.push(format!("workflow {workflow:.2} s"));
 
+    let orders = Kept { scene: &scene, name: "orders" };
+    let wanted = json!({"customSearchAttributes": {"CustomerId": "Keyword", "Total": "Double"}});
+    orders.apply(&spec(&cluster, &wanted)).await;
+    let declared = Instant::now();
+    orders.is(Phase::Pending, "search attributes").await;
     figures.push(away(&scene, &cluster).await);
+    figures.push(attributes(&orders, &cluster, declared).await);
     if full() {
         figures.push(wrong_password(&scene, &cluster).await);
         figures.push(upgraded(&scene).await);
     }
     scene.close(&figures.join("; ")).await;
+}
+
+/// Search attributes are fields of the one index, for every namespace.
+async fn attributes(orders: &Kept<'_>, cluster: &Cluster, declared: Instant) -> String {
+    let status = orders.is(Phase::Ready, "2 search attributes").await;
+    let ready = since(declared);
+    assert!(status.search_attributes_left.is_empty(), "an index has no columns: {:?}", status.search_attributes_left);
+    let fields = orders.scene.search("/temporal_visibility_v1/_mapping");
+    let fields = &fields["temporal_visibility_v1"]["mappings"]["properties"];
+    assert_eq!((&fields["CustomerId"]["type"], &fields["Total"]["type"]), (&json!("keyword"), &json!("double")));
+    // ready means usable, at the first try
+    orders.start(cluster, "bought", "CustomerId=\"a\"").await.expect("the attribute can be used");
+    orders.lists(cluster, "CustomerId = 'a'", "bought").await;
+
+    let other = Kept { scene: orders.scene, name: "other" };
+    let clashing = json!({"customSearchAttributes": {"CustomerId": "Int"}});
+    other.apply(&spec(cluster, &clashing)).await;
+    other.is(Phase::Failed, "CustomerId is Keyword in Temporal and Int in the manifest").await;
+    let fewer = json!({"customSearchAttributes": {"CustomerId": "Keyword"}, "allowSearchAttributeDeletion": true});
+    other.apply(&spec(cluster, &fewer)).await;
+    other.is(Phase::Pending, "search attribute").await;
+    // what another resource declares stays
+    orders.apply(&spec(cluster, &json!({"allowSearchAttributeDeletion": true}))).await;
+    orders.is(Phase::Ready, "stay (CustomerId): they are the whole cluster's").await;
+    let list = ["operator", "search-attribute", "list", "-o", "json"];
+    until("Total is gone, and CustomerId stays", PATIENCE, async || {
+        let left = cluster.temporal_in(orders.name, &list).await?;
+        if !left.contains("Total") && left.contains("CustomerId") { Ok(()) } else { Err(left) }
+    })
+    .await;
+    format!("search attributes in the index can be used after {ready}")
 }
 
 /// OpenSearch is away: workflows run on, the status tells, and all is well again by itself.

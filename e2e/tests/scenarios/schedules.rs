@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use temporal_operator::api::{TemporalSchedule, conditions};
 use tokio::time::sleep;
 
-use super::bed::OPERATOR_LIVES;
+use super::bed::{Bed, OPERATOR_LIVES, full};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
 use super::crash::kill;
 use super::temporal::NAMESPACE;
@@ -32,7 +32,10 @@ async fn a_schedule_fires_and_a_pause_by_hand_stays() {
     let (_, why) = schedule.condition("False").await;
     assert!(why.contains(NAMESPACE), "it says what it waits for: {why}");
     register(&cluster).await;
-    cluster.apply(&manifest(VERSION)).await;
+    // the oldest servers as well
+    let version = if full() { "1.30.8" } else { VERSION };
+    Bed::get().server_images(version);
+    cluster.apply(&manifest(version)).await;
     cluster.settled().await;
     let began = Instant::now();
     schedule.condition("True").await;
@@ -46,7 +49,7 @@ async fn a_schedule_fires_and_a_pause_by_hand_stays() {
     schedule.ends_only_when_it_may().await;
     scene
         .close(&format!(
-            "ready {ready} after its cluster, first workflow after {fired}; nothing written in {} s; a pause outlives the operator; drift put right in {repaired}",
+            "on {version} ready {ready} after its cluster, first workflow after {fired}; nothing written in {} s; a pause outlives the operator; drift put right in {repaired}",
             calm.as_secs()
         ))
         .await;

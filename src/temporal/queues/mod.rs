@@ -10,6 +10,11 @@
 //! - Answers are kept for 5 s, those for a version twice: they are up to 10 s old. Each costs a question to every partition of
 //!   every queue. A queue that is asked about stays loaded.
 //! - Heartbeats come every 60 s unless the SDK is told otherwise, and are kept for 5 minutes.
+//!
+//! Seen with server 1.32.0 and the Python SDK 1.35: 2 tasks a second that a worker keeps up with are a backlog of 0 and rates
+//! of 1.9 to 2.1; of 60 tasks at once for 4 slots, 56 were seen after 6 s, with the age of the oldest. The rates of a queue that
+//! has become quiet fall to nothing within 35 s. A worker sends its first heartbeat when it starts, with no slot in use, and
+//! the next a minute later: four slots that were busy all the time were told so after 18 s. When it stops, it says so at once.
 
 mod budget;
 mod fake;
