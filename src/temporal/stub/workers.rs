@@ -131,6 +131,17 @@ async fn each_change_proves_that_nobody_else_made_one_since() {
     assert!(heard().contains("build_id: \"\"") && heard().contains("percentage: 0.0"), "{}", heard());
 }
 
+#[tokio::test]
+async fn a_change_that_is_not_the_operator_s_is_somebody_s_even_if_the_operator_was_the_last_to_delete_something() {
+    let (stub, speaker) = (Stub::default(), speaker());
+    let target = stub.serve().await;
+    let last = async || speaker.describe_worker(&target, &web()).await.unwrap().unwrap().last_modifier;
+    assert_eq!((last().await.as_str(), last().await.as_str()), ("", ""));
+    // the stub answers a change with another token than it describes afterwards
+    speaker.change_worker(&target, &web(), &Act::SetRamping(None, 0.0)).await.unwrap();
+    assert_eq!((last().await.as_str(), last().await.as_str()), ("somebody", ""));
+}
+
 #[rstest]
 #[case::stale(Code::FailedPrecondition, "conflict token mismatch", true)]
 #[case::current(Code::FailedPrecondition, "requested ramping version ns/web.v4 is already current", true)]

@@ -8,6 +8,8 @@
 //!   are pinned to it are counted; with none it is drained. A workflow that is pinned to it later makes it draining again.
 //! - That a version becomes current ends its ramp, and not that of another one.
 //! - A version is removed only when it is drained or was never used, and nobody has polled for it for five minutes.
+//! - The conflict token changes with the routes and the manager; a removal of a version leaves it, and makes who asked for it the
+//!   one who changed something last.
 //! - The same change again by the same identity is no change, and is answered as the first was.
 
 mod asked;
@@ -31,6 +33,9 @@ use std::time::Duration;
 
 /// A change waits for each task queue to hear of it.
 const CHANGE: Duration = Duration::from_secs(10);
+
+/// What a server says when the routes have changed since they were described.
+const STALE: &str = "conflict token mismatch";
 
 /// A Worker Deployment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,7 +141,11 @@ impl GrpcTemporal {
         });
         match answer.await {
             Ok(answer) => {
-                let routing = convert::routing(answer, &which.identity());
+                let mut routing = convert::routing(answer, &which.identity());
+                let foreign = self.tokens.is_foreign(target, which, &routing.conflict_token);
+                if foreign && routing.last_modifier.is_empty() {
+                    "somebody".clone_into(&mut routing.last_modifier);
+                }
                 self.tokens.keep(target, which, &routing.conflict_token);
                 Ok(Some(routing))
             }
@@ -158,9 +167,8 @@ impl GrpcTemporal {
             let request = request_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_current_version(request).await }
         });
-        let answer = answer.await.map_err(passing)?;
-        self.tokens.keep(target, which, &answer.conflict_token);
-        Ok(())
+        let answer = answer.await.map(|answer| answer.conflict_token);
+        self.changed(target, which, answer)
     }
 
     async fn set_ramping(
@@ -183,9 +191,22 @@ impl GrpcTemporal {
             let request = request_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_ramping_version(request).await }
         });
-        let answer = answer.await.map_err(passing)?;
-        self.tokens.keep(target, which, &answer.conflict_token);
-        Ok(())
+        let answer = answer.await.map(|answer| answer.conflict_token);
+        self.changed(target, which, answer)
+    }
+
+    fn changed(
+        &self,
+        target: &Target,
+        which: &WorkerRef,
+        token: Result<Vec<u8>, TemporalError>,
+    ) -> Result<(), TemporalError> {
+        match &token {
+            Ok(token) => self.tokens.keep(target, which, token),
+            Err(error) if says(error, STALE) => {}
+            Err(_) => self.tokens.lose(target, which),
+        }
+        token.map(drop).map_err(passing)
     }
 
     /// One that is still draining or polled stays, which the next look shows.
@@ -239,7 +260,7 @@ fn is_in_use(error: &TemporalError) -> bool {
 /// What another look puts right: somebody has changed the routes in between, or the version is not there yet. That somebody else
 /// is the manager, or that the version lacks task queues with work, does not pass by itself.
 fn passing(error: TemporalError) -> TemporalError {
-    let passes = is_absent(&error) || says(&error, "conflict token mismatch") || says(&error, "is already current");
+    let passes = is_absent(&error) || says(&error, STALE) || says(&error, "is already current");
     match error {
         TemporalError::Refused { call, failure, message, .. } if passes => {
             TemporalError::Refused { call, code: "ABORTED", failure, message }

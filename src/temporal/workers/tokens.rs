@@ -15,6 +15,17 @@ impl Tokens {
         self.lock().get(&(target.cluster.clone(), which.clone())).cloned().unwrap_or_default()
     }
 
+    /// Whether the routes have changed since the last answer, and not by the operator. Who did it is hidden by a deletion of the
+    /// operator's own, which changes no token.
+    pub(super) fn is_foreign(&self, target: &Target, which: &WorkerRef, token: &[u8]) -> bool {
+        self.lock().get(&(target.cluster.clone(), which.clone())).is_some_and(|known| known != token)
+    }
+
+    /// A change has failed and may have been made all the same.
+    pub(super) fn lose(&self, target: &Target, which: &WorkerRef) {
+        self.lock().remove(&(target.cluster.clone(), which.clone()));
+    }
+
     /// A newer one.
     pub(super) fn keep(&self, target: &Target, which: &WorkerRef, token: &[u8]) {
         self.lock().insert((target.cluster.clone(), which.clone()), token.to_vec());
