@@ -37,12 +37,17 @@ enum Verb {
         /// A context of the kubeconfig: its cluster is used, and none is made.
         #[arg(long)]
         context: Option<String>,
-        /// With --context: where the operator's image is pushed to, for the cluster to pull.
+        /// With --context: where the images are pushed to, for the cluster to pull.
         #[arg(long, requires = "context")]
         registry: Option<String>,
-        /// With --context: how the operator's image gets into the cluster.
+        /// With --context: how the images get into the cluster.
         #[arg(long, requires = "context")]
         image_load: Option<Loading>,
+    },
+    /// Run an example on the demo that is up: what has changed is built and rolled out, and a workflow shows it.
+    Example {
+        /// Its directory below examples/.
+        name: String,
     },
     /// Print the shell's exports for the cluster: eval "$(make -s env)".
     Env,
@@ -62,7 +67,7 @@ enum Verb {
         targets: Vec<Target>,
     },
     /// Make images and load them into the nodes that are up: demo, cluster, temporal[:VERSION], ui, postgres, opensearch,
-    /// busybox, operator.
+    /// busybox, operator, hello.
     Images {
         /// What to make; what the demo needs, if not given.
         images: Vec<Named>,
@@ -111,6 +116,7 @@ fn run(verb: Verb) -> Result<()> {
             demo::demo_on(&screen, &layout, profile, &context, registry.as_deref(), image_load)
         }
         Verb::Demo { profile, nodes, .. } => demo::demo(&screen, &layout, profile, nodes),
+        Verb::Example { name } => demo::example(&screen, &layout, &name),
         Verb::Env => demo::env(&layout),
         Verb::Up { nodes } => cluster::up(&screen, &layout, nodes).map(drop),
         Verb::Down => cluster::down(&screen, &layout),

@@ -11,6 +11,8 @@ mod scenarios {
     pub mod bed;
     pub mod cluster;
     pub mod film;
+    pub mod ground;
+    pub mod hello;
     pub mod load;
     pub mod operator;
     pub mod postgres;
@@ -50,4 +52,8 @@ mod scenarios {
     mod ui;
     mod visibility;
     mod way_back;
+    mod workers_plain;
+    mod workers_rollout;
+    mod workers_scaling;
+    mod workers_versions;
 }

@@ -4,12 +4,12 @@
 mod debian;
 mod go;
 mod kubernetes;
-mod operator;
+mod own;
 mod python;
 mod temporal;
 
 pub use debian::{BASE_LIBRARIES, Rootfs};
-pub use operator::{binary as operator_binary, stand_in};
+pub use own::{binary as operator_binary, example, example_source, stand_in};
 pub use python::python;
 pub use temporal::{Server, temporal_ui};
 

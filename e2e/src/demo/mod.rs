@@ -5,22 +5,25 @@ mod operator;
 mod remote;
 mod summary;
 mod temporal;
+mod worker;
 
 pub use kube::Kube;
 pub use operator::{Install, install};
 pub use remote::{Loading, demo as demo_on};
 pub use summary::env;
 pub use temporal::register_namespace;
+pub use worker::example;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::build::{self, Target};
+use crate::build::Target;
 use crate::cluster;
 use crate::host;
 use crate::image::{self, Image};
 use crate::layout::Layout;
 use crate::step::Screen;
+use worker::Worker;
 
 /// The Temporal namespace that is registered for it.
 pub const TEMPORAL_NAMESPACE: &str = "default";
@@ -78,13 +81,14 @@ pub fn demo(screen: &Screen, layout: &Layout, profile: Profile, nodes: Option<u8
     image::load(screen, layout, &nodes, &archives)?;
 
     let kube = Kube::testbed(layout);
-    let key =
-        archives.iter().find(|a| a.reference == Image::Operator.reference()).map(|a| a.key.clone()).unwrap_or_default();
-    install(screen, layout, &kube, &Install { image_key: key, image: None })?;
+    let key = |image: Image| archives.iter().find(|a| a.reference == image.reference()).map(|a| a.key.clone());
+    let key = |image: Image| key(image).unwrap_or_default();
+    install(screen, layout, &kube, &Install { image_key: key(Image::Operator), image: None })?;
     operator::sample(screen, layout, &kube, profile)?;
     let frontend = format!("{}:7233", kube.service_ip(profile.namespace(), &profile.frontend())?);
-    let hello = temporal::run_workflow(screen, layout, &build::python(screen, layout)?, &frontend)?;
+    let how = Worker { image_key: key(Image::Hello), image: None };
+    let greeted = worker::greet(screen, layout, &kube, profile, &how)?;
     let ui = format!("{}:8080", kube.service_ip(profile.namespace(), &profile.ui())?);
     temporal::ui_answers(screen, &ui)?;
-    summary::local(layout, &kube, profile, &hello, &frontend, &ui)
+    summary::local(layout, &kube, profile, &greeted, &frontend, &ui)
 }

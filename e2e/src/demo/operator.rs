@@ -4,14 +4,14 @@ use std::path::{Component, Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::{Kube, Profile};
 use crate::command::put;
 use crate::failure::WithRemedy;
 use crate::layout::Layout;
-use crate::step::Screen;
+use crate::step::{Screen, Step};
 
 const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
 const OPERATOR: &str = "temporal-operator";
@@ -79,32 +79,31 @@ pub fn sample(screen: &Screen, layout: &Layout, kube: &Kube, profile: Profile) -
         applied.remedy(format!("`{} apply -k {}` shows the same", kube.command(), dir.display()))
     })?;
     screen.step("Temporal cluster ready", |step| {
-        let began = Instant::now();
-        let mut said = String::new();
-        loop {
-            let object = kube.get(profile.namespace(), "temporalcluster", profile.name())?;
-            if is_ready(&object) {
-                return Ok(());
-            }
-            let message = object["status"]["message"].as_str().unwrap_or("waiting for the operator");
-            if message != said {
-                step.now(message);
-                said = message.to_owned();
-            }
-            if began.elapsed() > PATIENCE {
-                let late: Result<()> = Err(anyhow::anyhow!(
-                    "the Temporal cluster is not ready after {} min: {said}",
-                    PATIENCE.as_secs() / 60
-                ));
-                late.remedy(format!(
-                    "`{} -n {} describe temporalcluster` says more",
-                    kube.command(),
-                    profile.namespace()
-                ))?;
-            }
-            sleep(Duration::from_millis(500));
-        }
+        follow(step, kube, profile.namespace(), "temporalcluster", profile.name()).map(drop)
     })
+}
+
+/// Follows the operator's words on a resource until it is ready; the resource.
+pub(super) fn follow(step: &Step, kube: &Kube, namespace: &str, kind: &str, name: &str) -> Result<Value> {
+    let began = Instant::now();
+    let mut said = String::new();
+    loop {
+        let object = kube.get(namespace, kind, name)?;
+        if is_ready(&object) {
+            return Ok(object);
+        }
+        let message = object["status"]["message"].as_str().unwrap_or("waiting for the operator");
+        if message != said {
+            step.now(message);
+            said = message.to_owned();
+        }
+        if began.elapsed() > PATIENCE {
+            let minutes = PATIENCE.as_secs() / 60;
+            let late: Result<Value> = Err(anyhow!("{kind} {name} is not ready after {minutes} min: {said}"));
+            return late.remedy(format!("`{} -n {namespace} describe {kind} {name}` says more", kube.command()));
+        }
+        sleep(Duration::from_millis(500));
+    }
 }
 
 /// Ready, and for the newest generation.
@@ -116,7 +115,7 @@ fn is_ready(object: &Value) -> bool {
 }
 
 /// The path from a directory to another: kustomize takes no absolute ones.
-fn relative(to: &Path, from: &Path) -> Result<String> {
+pub(super) fn relative(to: &Path, from: &Path) -> Result<String> {
     std::fs::create_dir_all(from).with_context(|| format!("cannot make {}", from.display()))?;
     let from = from.canonicalize().with_context(|| format!("cannot find {}", from.display()))?;
     let shared = to.components().zip(from.components()).take_while(|(a, b)| a == b).count();

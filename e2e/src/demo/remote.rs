@@ -1,24 +1,23 @@
 //! The demo on a cluster that is there already, with published images.
 
-use std::net::{TcpListener, TcpStream};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use serde_json::Value;
 
 use super::operator::{self, Install};
-use super::{Kube, Profile, summary, temporal};
-use crate::build;
-use crate::command::{Background, Cmd};
+use super::worker::{self, Worker};
+use super::{Kube, Profile, summary};
+use crate::command::Cmd;
 use crate::failure::WithRemedy;
 use crate::host::is_there;
-use crate::image::{OPERATOR, for_docker};
+use crate::image::{Image, for_docker, source};
 use crate::layout::Layout;
 use crate::step::Screen;
 
-/// How the operator's image gets into the cluster.
+/// The images that no registry has.
+const OWN: [Image; 2] = [Image::Operator, Image::Hello];
+
+/// How the project's images get into the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Loading {
     /// By `minikube image load`.
@@ -43,63 +42,63 @@ pub fn demo(
     reached
         .with_context(|| format!("the cluster of context {context} does not answer"))
         .remedy("`kubectl config get-contexts` lists the contexts")?;
-    let python = build::python(screen, layout)?;
-    let image = match registry {
-        Some(registry) => Some(push(screen, layout, registry)?),
-        None => {
-            load(screen, layout, &kube, context, loading)?;
-            None
-        }
+    let loading = match registry {
+        Some(_) => None,
+        None => Some(loading.map_or_else(|| guess(&kube, context), Ok)?),
     };
-    // Without a hash of what is in the image, the time makes the operator start anew with it.
+    for image in OWN {
+        match (registry, loading) {
+            (Some(registry), _) => push(screen, layout, &image, registry)?,
+            (None, Some(loading)) => load(screen, layout, &image, context, loading)?,
+            (None, None) => {}
+        }
+    }
+    let renamed = |image: Image| registry.map(|registry| pushed(&image, registry));
+    // Without a hash of what is in the image, the time makes a pod start anew with it.
     let image_key =
         if loading == Some(Loading::None) { String::new() } else { format!("{:?}", std::time::SystemTime::now()) };
-    operator::install(screen, layout, &kube, &Install { image_key, image })?;
+    let install = Install { image_key: image_key.clone(), image: renamed(Image::Operator) };
+    operator::install(screen, layout, &kube, &install)?;
     operator::sample(screen, layout, &kube, profile)?;
-    let (forward, address) = port_forward(&kube, profile.namespace(), &format!("svc/{}", profile.frontend()), 7233)?;
-    let hello = temporal::run_workflow(screen, layout, &python, &address)?;
-    drop(forward);
-    summary::remote(&kube, profile, &hello)
+    let how = Worker { image_key, image: renamed(Image::Hello) };
+    let greeted = worker::greet(screen, layout, &kube, profile, &how)?;
+    summary::remote(&kube, profile, &greeted)
 }
 
-fn push(screen: &Screen, layout: &Layout, registry: &str) -> Result<(String, String)> {
-    let (name, tag) = OPERATOR.split_once(':').unwrap_or((OPERATOR, "dev"));
-    let name = format!("{}/{name}", registry.trim_end_matches('/'));
+/// The image's name and tag in a registry.
+fn pushed(image: &Image, registry: &str) -> (String, String) {
+    let (name, tag) = image.own().split_once(':').unwrap_or((image.own(), "dev"));
+    (format!("{}/{name}", registry.trim_end_matches('/')), tag.to_owned())
+}
+
+fn push(screen: &Screen, layout: &Layout, image: &Image, registry: &str) -> Result<()> {
+    let (name, tag) = pushed(image, registry);
     let reference = format!("{name}:{tag}");
-    for_docker(screen, layout, &reference)?;
+    for_docker(screen, layout, image, &reference)?;
     screen
         .step(&format!("docker push {reference}"), |_| Cmd::new("docker").args(["push", &reference]).run())
-        .remedy("`docker login` may be needed")?;
-    Ok((name, tag.to_owned()))
+        .remedy("`docker login` may be needed")
 }
 
-fn load(screen: &Screen, layout: &Layout, kube: &Kube, context: &str, loading: Option<Loading>) -> Result<()> {
-    let loading = match loading {
-        Some(loading) => loading,
-        None => guess(kube, context)?,
-    };
+fn load(screen: &Screen, layout: &Layout, image: &Image, context: &str, loading: Loading) -> Result<()> {
+    let name = image.own();
     match loading {
         Loading::None => Ok(()),
-        Loading::Minikube if !is_there("docker") => {
-            let build = || {
-                Cmd::new("minikube")
-                    .args(["-p", context, "image", "build", "-t", OPERATOR, "."])
-                    .dir(&layout.repo)
-                    .run()
-            };
-            screen.step("minikube image build", |_| build())
-        }
+        Loading::Minikube if !is_there("docker") => screen.step(&format!("minikube image build {name}"), |_| {
+            let build = Cmd::new("minikube").args(["-p", context, "image", "build", "-t", name, "."]);
+            build.dir(source(layout, image)).run()
+        }),
         Loading::Minikube => {
-            for_docker(screen, layout, OPERATOR)?;
-            screen.step("minikube image load", |_| {
-                Cmd::new("minikube").args(["-p", context, "image", "load", "--overwrite=true", OPERATOR]).run()
+            for_docker(screen, layout, image, name)?;
+            screen.step(&format!("minikube image load {name}"), |_| {
+                Cmd::new("minikube").args(["-p", context, "image", "load", "--overwrite=true", name]).run()
             })
         }
         Loading::Kind => {
-            for_docker(screen, layout, OPERATOR)?;
-            let name = context.strip_prefix("kind-").unwrap_or(context);
-            screen.step("kind load docker-image", |_| {
-                Cmd::new("kind").args(["load", "docker-image", OPERATOR, "--name", name]).run()
+            for_docker(screen, layout, image, name)?;
+            let cluster = context.strip_prefix("kind-").unwrap_or(context);
+            screen.step(&format!("kind load docker-image {name}"), |_| {
+                Cmd::new("kind").args(["load", "docker-image", name, "--name", cluster]).run()
             })
         }
     }
@@ -124,21 +123,6 @@ fn is_minikubes(config: &Value, context: &str) -> bool {
     let extensions =
         contexts.filter(|c| c["name"] == context).filter_map(|c| c["context"]["extensions"].as_array()).flatten();
     extensions.into_iter().any(|e| e["extension"]["provider"].as_str().is_some_and(|p| p.starts_with("minikube")))
-}
-
-/// A way to a service that lasts as long as the value.
-fn port_forward(kube: &Kube, namespace: &str, target: &str, port: u16) -> Result<(Background, String)> {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).context("there is no free port")?.port();
-    let forward = kube.kubectl().args(["-n", namespace, "port-forward", target, &format!("{free}:{port}")]).spawn()?;
-    let address = format!("127.0.0.1:{free}");
-    let late = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(&address).is_err() {
-        if Instant::now() > late {
-            bail!("`kubectl port-forward {target}` does not answer");
-        }
-        sleep(Duration::from_millis(100));
-    }
-    Ok((forward, address))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 
-use super::temporal::Hello;
+use super::worker::{Greeted, link};
 use super::{Kube, Profile};
 use crate::cluster::State;
 use crate::command::put;
@@ -12,18 +12,29 @@ use crate::failure::WithRemedy;
 use crate::layout::Layout;
 
 /// The end of the demo on the testbed.
-pub fn local(layout: &Layout, kube: &Kube, profile: Profile, hello: &Hello, frontend: &str, ui: &str) -> Result<()> {
+pub fn local(
+    layout: &Layout,
+    kube: &Kube,
+    profile: Profile,
+    greeted: &Greeted,
+    frontend: &str,
+    ui: &str,
+) -> Result<()> {
     let nodes = State::read(layout).map_or(1, |s| s.nodes);
     let version = version(kube, profile)?;
     put(&last_profile(layout), profile.name())?;
     let (namespace, name) = (profile.namespace(), profile.name());
     println!("\nTemporal {version} runs on a Kubernetes of {nodes} node(s), made and watched by the operator.");
-    println!("  workflow   {} returned {:?} in {:.2} s", hello.id, hello.result, hello.seconds);
-    println!("  Web UI     http://{ui}");
+    println!("  workflow   {}", returned(greeted));
+    println!("  Web UI     {}", link(&format!("http://{ui}"), greeted));
     println!("  frontend   {frontend}");
     println!("\nNext:");
     println!("  eval \"$(make -s env)\"                            # kubectl and temporal for this cluster");
     println!("  kubectl -n {namespace} get temporalcluster,pods");
+    println!("  kubectl -n {namespace} get temporalworker         # the worker that ran it: examples/hello");
+    println!(
+        "  make example NAME=hello                          # change something there, and see the new version take over"
+    );
     println!("  temporal workflow list");
     println!(
         "  kubectl -n {namespace} edit temporalcluster {name}   # change something and watch `get temporalcluster -w`"
@@ -33,20 +44,25 @@ pub fn local(layout: &Layout, kube: &Kube, profile: Profile, hello: &Hello, fron
 }
 
 /// The end of the demo on another cluster.
-pub fn remote(kube: &Kube, profile: Profile, hello: &Hello) -> Result<()> {
+pub fn remote(kube: &Kube, profile: Profile, greeted: &Greeted) -> Result<()> {
     let kubectl = kube.command();
     println!("\nTemporal {} runs, made and watched by the operator.", version(kube, profile)?);
     let (namespace, frontend, ui) = (profile.namespace(), profile.frontend(), profile.ui());
-    println!("  workflow   {} returned {:?} in {:.2} s", hello.id, hello.result, hello.seconds);
+    println!("  workflow   {}", returned(greeted));
     println!("\nNext:");
     println!("  {kubectl} -n {namespace} port-forward svc/{ui} 8080         # the Web UI: http://localhost:8080");
     println!("  {kubectl} -n {namespace} port-forward svc/{frontend} 7233   # for `temporal workflow list`");
-    println!("  {kubectl} -n {namespace} get temporalcluster,pods");
+    println!("  {kubectl} -n {namespace} get temporalcluster,temporalworker,pods");
     println!(
         "  {kubectl} delete -k config/samples/{} && {kubectl} delete -k config/default   # removes it all",
         profile.name()
     );
     Ok(())
+}
+
+fn returned(greeted: &Greeted) -> String {
+    let Greeted { id, text, build, seconds } = greeted;
+    format!("{id} returned {text:?} in {seconds:.2} s, on version {build} of the worker")
 }
 
 fn version(kube: &Kube, profile: Profile) -> Result<String> {
@@ -63,8 +79,7 @@ pub fn env(layout: &Layout) -> Result<()> {
     let kube = Kube::testbed(layout);
     println!("export KUBECONFIG={}", quote(&layout.kubeconfig().display().to_string()));
     println!("export PATH={}:\"$PATH\"", quote(&layout.bin().display().to_string()));
-    let last = std::fs::read_to_string(last_profile(layout)).unwrap_or_default();
-    let profile = if last == Profile::Ha.name() { Profile::Ha } else { Profile::Demo };
+    let profile = last(layout);
     let service = |name: &str| kube.service_ip(profile.namespace(), name).ok();
     if let Some(ip) = service(&profile.frontend()) {
         println!("export TEMPORAL_ADDRESS={ip}:7233");
@@ -75,7 +90,13 @@ pub fn env(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Which demo `env` is about; it goes with the cluster.
+/// Which demo was shown last on the cluster that is up.
+pub fn last(layout: &Layout) -> Profile {
+    let name = std::fs::read_to_string(last_profile(layout)).unwrap_or_default();
+    if name == Profile::Ha.name() { Profile::Ha } else { Profile::Demo }
+}
+
+/// It goes with the cluster.
 fn last_profile(layout: &Layout) -> PathBuf {
     layout.run().join("profile")
 }

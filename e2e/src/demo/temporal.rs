@@ -1,48 +1,16 @@
-//! Uses the new Temporal cluster: registers a namespace, runs a workflow, asks the Web UI.
+//! Uses a new Temporal cluster: registers a namespace, asks the Web UI.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
-use super::TEMPORAL_NAMESPACE;
 use crate::command::Cmd;
 use crate::failure::WithRemedy;
-use crate::layout::Layout;
 use crate::step::Screen;
-
-/// A workflow that has completed.
-#[derive(Debug)]
-pub struct Hello {
-    /// Its id.
-    pub id: String,
-    /// Its result.
-    pub result: String,
-    /// How long it took.
-    pub seconds: f64,
-}
-
-/// Registers the namespace if it is missing and runs a workflow by the Python SDK.
-pub fn run_workflow(screen: &Screen, layout: &Layout, python: &Path, address: &str) -> Result<Hello> {
-    register_namespace(screen, python, address, TEMPORAL_NAMESPACE)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let id = format!("hello-{now}");
-    let text = screen.step("a workflow by the Python SDK", |_| {
-        Cmd::new(python)
-            .arg(layout.repo.join("e2e/workflow/hello.py"))
-            .args([address, TEMPORAL_NAMESPACE, &id])
-            .output()
-    })?;
-    // The SDK logs to standard output too: the result is the last line.
-    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    let value: Value = serde_json::from_str(last).with_context(|| format!("the workflow printed {text:?}"))?;
-    let result = value["result"].as_str().context("the workflow has no result")?.to_owned();
-    Ok(Hello { id, result, seconds: value["seconds"].as_f64().unwrap_or_default() })
-}
 
 /// Registers a Temporal namespace, if it is missing.
 pub fn register_namespace(screen: &Screen, python: &Path, address: &str, name: &str) -> Result<()> {

@@ -72,7 +72,7 @@ impl Parts {
         let mut parts = Self { shell: true, ..Self::default() };
         match image {
             Image::Pause => parts.shell = false,
-            Image::Busybox | Image::Operator => {}
+            Image::Busybox | Image::Operator | Image::Hello => {}
             Image::CoreDns => parts.files.push((build::coredns(screen, layout)?, "coredns".into())),
             Image::Server(version) => {
                 let server = Server::build(screen, layout, version)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::context::Parts;
-use super::{Archive, Image, digest, operator};
+use super::{Archive, Image, digest, own};
 use crate::build::clear;
 use crate::command::Cmd;
 use crate::failure::WithRemedy;
@@ -15,8 +15,8 @@ use crate::step::{Screen, Step};
 
 /// The archive of an image; made unless one of the same parts is there.
 pub fn make(screen: &Screen, layout: &Layout, image: &Image) -> Result<Archive> {
-    if *image == Image::Operator {
-        return operator::make(screen, layout);
+    if !image.own().is_empty() {
+        return own::make(screen, layout, image);
     }
     let parts = Parts::of(image, screen, layout)?;
     let source = layout.repo.join("e2e/images").join(image.name());

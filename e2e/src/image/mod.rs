@@ -4,11 +4,13 @@
 mod context;
 mod load;
 mod make;
-mod operator;
+mod own;
 
 pub use load::{ctr, load, loaded};
 pub use make::make;
-pub use operator::{OPERATOR, for_docker};
+pub use own::{for_docker, source};
+
+use own::{HELLO, OPERATOR};
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -38,6 +40,8 @@ pub enum Image {
     OpenSearch,
     /// The operator.
     Operator,
+    /// The example worker and its starter.
+    Hello,
 }
 
 impl Image {
@@ -49,7 +53,17 @@ impl Image {
     /// What the demo needs beyond that.
     pub fn demo() -> Vec<Self> {
         let version = || versions::TEMPORAL.to_owned();
-        vec![Self::Postgres, Self::Server(version()), Self::AdminTools(version()), Self::Ui, Self::Operator]
+        let temporal = [Self::Server(version()), Self::AdminTools(version()), Self::Ui];
+        [&[Self::Postgres], &temporal[..], &[Self::Operator, Self::Hello]].concat()
+    }
+
+    /// How manifests name an image of the project's own; empty for the others.
+    pub fn own(&self) -> &'static str {
+        match self {
+            Self::Operator => OPERATOR,
+            Self::Hello => HELLO,
+            _ => "",
+        }
     }
 
     /// The directory of its Dockerfile below `e2e/images`.
@@ -64,6 +78,7 @@ impl Image {
             Self::Postgres => "postgres",
             Self::OpenSearch => "opensearch",
             Self::Operator => "temporal-operator",
+            Self::Hello => "hello",
         }
     }
 
@@ -78,7 +93,7 @@ impl Image {
             }
             Self::Ui => format!("docker.io/temporalio/ui:{}", versions::TEMPORAL_UI),
             Self::Postgres => format!("docker.io/library/postgres:{}", versions::POSTGRES),
-            Self::Operator => format!("docker.io/library/{OPERATOR}"),
+            Self::Operator | Self::Hello => format!("docker.io/library/{}", self.own()),
         }
     }
 
@@ -99,9 +114,11 @@ impl Image {
                 "opensearch" => vec![Self::OpenSearch],
                 "busybox" => vec![Self::Busybox],
                 "operator" => vec![Self::Operator],
+                "hello" => vec![Self::Hello],
                 _ => {
                     return Err(
-                        "one of demo, cluster, temporal[:VERSION], ui, postgres, opensearch, busybox, operator".into(),
+                        "one of demo, cluster, temporal[:VERSION], ui, postgres, opensearch, busybox, operator, hello"
+                            .into(),
                     );
                 }
             },

@@ -42,6 +42,8 @@ pub struct Bed {
     pub layout: Layout,
     /// The interpreter that has Temporal's SDK.
     pub python: PathBuf,
+    /// The example worker's starter.
+    pub hello: PathBuf,
 }
 
 impl Bed {
@@ -135,8 +137,10 @@ fn prepare() -> Result<Bed> {
         let how = Install { image_key: operator.key.clone(), image: None };
         install(&Screen::new(&layout), &layout, &Kube::testbed(&layout), &how)?;
     }
-    let python = build::python(&Screen::new(&layout), &layout)?;
-    Ok(Bed { layout, python })
+    let screen = Screen::new(&layout);
+    let python = build::python(&screen, &layout)?;
+    let hello = build::example(&screen, &layout, "hello", &["hello"])?.remove(0);
+    Ok(Bed { layout, python, hello })
 }
 
 fn load(layout: &Layout, images: &[Image]) -> Result<Vec<Archive>> {

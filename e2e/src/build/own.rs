@@ -1,4 +1,4 @@
-//! This workspace's own programs.
+//! The project's own programs.
 
 use std::path::PathBuf;
 
@@ -30,6 +30,27 @@ pub fn stand_in(screen: &Screen, layout: &Layout) -> Result<PathBuf> {
         cargo.logged(&log).remedy("see the log; `cargo build --release -p stand-in` shows the same")
     })?;
     Ok(target(layout).join("release/stand-in"))
+}
+
+/// Builds programs of an example, which is a workspace of its own, with a target directory of its own.
+pub fn example(screen: &Screen, layout: &Layout, name: &str, programs: &[&str]) -> Result<Vec<PathBuf>> {
+    let target = target(layout).join("examples");
+    screen.step(&format!("build the example {name}"), |step| {
+        let log = layout.build().join(format!("log/{name}.log"));
+        step.log(&log);
+        let cargo = Cmd::new("cargo").dir(example_source(layout, name)).args(["build", "--release", "--locked"]);
+        let cargo = cargo.arg("--target-dir").arg(&target);
+        cargo.logged(&log).remedy(format!(
+            "see the log; `cargo build --release` in {} shows the same",
+            example_source(layout, name).display()
+        ))
+    })?;
+    Ok(programs.iter().map(|program| target.join("release").join(program)).collect())
+}
+
+/// Where an example is.
+pub fn example_source(layout: &Layout, name: &str) -> PathBuf {
+    layout.repo.join("examples").join(name)
 }
 
 fn target(layout: &Layout) -> PathBuf {
