@@ -300,13 +300,6 @@ fn of_rollouts() -> Vec<Case> {
             "spec.rollout.gate.prometheus.min",
         ),
         refused(
-            "two inputs",
-            gate(
-                json!({"workflow": {"type": "C", "input": 1, "inputFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}}),
-            ),
-            "input and inputFrom exclude each other",
-        ),
-        refused(
             "an input from nowhere",
             gate(json!({"workflow": {"type": "C", "inputFrom": {}}})),
             "inputFrom: exactly one of",

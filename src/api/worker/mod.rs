@@ -52,8 +52,6 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("(has(self.versioning) ? self.versioning : 'Versioned') == (has(oldSelf.versioning) ? oldSelf.versioning : 'Versioned')", "spec.versioning: cannot change, since the pods of the one would stay beside those of the other; make another TemporalWorker"))]
 #[x_kube(validation = ("has(self.clusterRef) == has(oldSelf.clusterRef) && (!has(self.clusterRef) || self.clusterRef == oldSelf.clusterRef)", "spec.clusterRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
 #[x_kube(validation = ("has(self.namespaceRef) == has(oldSelf.namespaceRef) && (!has(self.namespaceRef) || self.namespaceRef == oldSelf.namespaceRef)", "spec.namespaceRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
-#[x_kube(validation = ("has(self.namespace) == has(oldSelf.namespace) && (!has(self.namespace) || self.namespace == oldSelf.namespace)", "spec.namespace: cannot change, since the versions would stay behind; make another TemporalWorker"))]
-#[x_kube(validation = ("!has(self.namespace) || self.namespace != 'temporal-system'", "spec.namespace: temporal-system is Temporal's own namespace; choose another one"))]
 #[x_kube(validation = ("!has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Always'", "spec.template.spec.restartPolicy: must be Always, as in every Deployment; remove it"))]
 #[x_kube(validation = ("self.template.spec.containers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.containers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
 #[x_kube(validation = ("!has(self.template.spec.initContainers) || self.template.spec.initContainers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.initContainers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
@@ -67,6 +65,8 @@ pub struct TemporalWorkerSpec {
     /// The Temporal namespace on that cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = ("self == oldSelf", "spec.namespace: cannot change, since the versions would stay behind; make another TemporalWorker"))]
+    #[x_kube(validation = ("self != 'temporal-system'", "spec.namespace: temporal-system is Temporal's own namespace; choose another one"))]
     pub namespace: Option<String>,
     /// The `TemporalNamespace` whose workers they are; it is waited for. Instead of `clusterRef` and `namespace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
