@@ -2,11 +2,10 @@
 //! Deployment. Temporal removes a version only when nobody polls for it any more.
 
 use super::numbers::{self, Planned};
-use super::{Act, Fate, InTemporal, Routing, SOON, Seen, Sight, WorkerPlan, objects};
+use super::{Act, Decided, Fate, InTemporal, Routing, SOON, Seen, Sight, WorkerPlan, objects};
 use crate::api::resident::Phase;
 use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, Verdict, Wake};
 use crate::plan::seat::Seat;
-use std::collections::BTreeMap;
 
 pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
     let name = &sight.valid.deployment_name;
@@ -20,8 +19,8 @@ pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
     if let Some(elder) = &seen.taken_by {
         return let_go(sight, format!("Worker Deployment {name} belongs to TemporalWorker {elder}."));
     }
-    let fates: BTreeMap<String, Fate> = seen.deployments.keys().map(|id| (id.clone(), Fate::Rests)).collect();
-    let all = numbers::of(sight, seen, "", &fates);
+    let fates = seen.deployments.keys().map(|id| (id.clone(), Fate::Rests)).collect();
+    let all = numbers::of(sight, seen, "", &Decided { fates, ..Decided::default() });
     let versions: Vec<Planned<'_>> = all.into_iter().filter(|v| v.deployment.is_some()).collect();
     let kubernetes = objects::of(sight, seen, &versions);
     let pods: i32 = versions.iter().filter_map(|v| v.deployment?.status.as_ref()?.replicas).sum();

@@ -75,7 +75,7 @@ pub fn plan(
 fn keep(sight: &Sight<'_>, seen: &Seen) -> WorkerPlan {
     let target = build_id(sight.valid);
     let decided = decided(sight, seen, &target);
-    let versions = numbers::of(sight, seen, &target, &decided.fates);
+    let versions = numbers::of(sight, seen, &target, &decided);
     let kubernetes = objects::of(sight, seen, &versions);
     let status = status::of(sight, seen, &target, &decided, &versions);
     let Some(verdict) = health::verdict(sight, seen, &target, &decided, &versions) else {

@@ -1,10 +1,10 @@
 //! How many pods each version has.
 
-use super::{Fate, Seen, Sight};
+use super::{Decided, Fate, Seen, Sight};
 use crate::scaling::{self, Need};
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A version, and what it is to be.
@@ -37,12 +37,7 @@ impl Planned<'_> {
 }
 
 /// Every version that has a template or a Deployment, the newest first.
-pub(super) fn of<'a>(
-    sight: &Sight<'a>,
-    seen: &'a Seen,
-    target: &'a str,
-    fates: &BTreeMap<String, Fate>,
-) -> Vec<Planned<'a>> {
+pub(super) fn of<'a>(sight: &Sight<'a>, seen: &'a Seen, target: &'a str, decided: &Decided) -> Vec<Planned<'a>> {
     let known = seen.revisions.keys().chain(seen.deployments.keys()).map(String::as_str);
     let all: BTreeSet<&str> = known.chain([target]).collect();
     let newest = seen.revisions.values().map(|r| r.number).max().unwrap_or(0);
@@ -57,11 +52,11 @@ pub(super) fn of<'a>(
                 template: wanted.or(revision.map(|r| &r.template)),
                 number: same.map_or(if wanted.is_some() { newest + 1 } else { 0 }, |r| r.number),
                 deployment: seen.deployments.get(build_id),
-                fate: fates.get(build_id).copied(),
+                fate: decided.fates.get(build_id).copied(),
                 pods: None,
                 why: None,
             };
-            (version.pods, version.why) = pods(sight, seen, &version);
+            (version.pods, version.why) = pods(sight, seen, &version, decided);
             version
         })
         .collect();
@@ -70,7 +65,7 @@ pub(super) fn of<'a>(
 }
 
 /// The number of pods of a version, and why where the work decides on it.
-fn pods(sight: &Sight<'_>, seen: &Seen, version: &Planned<'_>) -> (Option<i32>, Option<String>) {
+fn pods(sight: &Sight<'_>, seen: &Seen, version: &Planned<'_>, decided: &Decided) -> (Option<i32>, Option<String>) {
     let valid = sight.valid;
     let present = present(version.deployment);
     let Some(need) = need(version.fate) else {
@@ -88,7 +83,25 @@ fn pods(sight: &Sight<'_>, seen: &Seen, version: &Planned<'_>) -> (Option<i32>, 
     };
     let start = if need == Need::Serves { policy.min } else { policy.min.max(1) };
     let decision = scaling::decide(policy, need, present.unwrap_or(start), seen.load(version.build_id), sight.now);
+    let least = if need == Need::Candidate { share(sight, seen, decided).min(policy.max) } else { 0 };
+    if decision.pods < least {
+        return (
+            Some(least),
+            Some("its share of the pods of the current version, whose work it is to take".to_owned()),
+        );
+    }
     (Some(decision.pods), Some(decision.why))
+}
+
+/// What a candidate needs before it takes its next share: its own work does not tell that yet.
+fn share(sight: &Sight<'_>, seen: &Seen, decided: &Decided) -> i32 {
+    let serving = decided.fates.iter().find(|(_, fate)| **fate == Fate::Serves).map(|(id, _)| id);
+    let pods = serving.and_then(|id| present(seen.deployments.get(id))).unwrap_or(0);
+    let done = decided.ramp.as_ref().and_then(|ramp| usize::try_from(ramp.step).ok()).unwrap_or(0);
+    let percent = sight.valid.rollout.steps.get(done).map_or(100.0, |step| step.percent);
+    #[allow(clippy::cast_possible_truncation, reason = "no more than there are pods")]
+    let share = (f64::from(pods) * f64::from(percent) / 100.0).ceil() as i32;
+    share
 }
 
 /// When the work of a version must be looked at again.

@@ -77,9 +77,17 @@ fn of_version(sight: &Sight<'_>, seen: &Seen, version: &Planned<'_>) -> VersionS
         deployment: version.deployment.and_then(|d| d.metadata.name.clone()),
         replicas: version.size(),
         ready: ready.unwrap_or(0),
+        delete_at: drained_since
+            .as_ref()
+            .filter(|_| state == VersionState::Drained)
+            .and_then(|at| delete_at(sight, at)),
         drained_since,
         ..VersionStatus::default()
     }
+}
+
+fn delete_at(sight: &Sight<'_>, drained: &Time) -> Option<Time> {
+    drained.0.checked_add(sight.valid.rollout.delete_after).ok().map(Time)
 }
 
 /// The numbers that move by themselves: the old ones, until they may be written again and are others.

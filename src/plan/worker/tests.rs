@@ -147,6 +147,19 @@ fn what_is_made_where(#[case] seat: Seat, #[case] begun: bool, #[case] made: boo
     assert!(!conditions::is_true(&plan.status.conditions, READY));
 }
 
+/// Before it takes a share of the work, a candidate has that share of the pods; its own work does not ask for them yet.
+#[rstest]
+#[case::at_once(json!({"strategy": "AllAtOnce"}), 8)]
+#[case::first_step(json!({"strategy": "Progressive", "steps": [{"percent": 20, "pause": "1m"}]}), 2)]
+#[case::no_more_than_max(json!({"strategy": "Manual"}), 8)]
+fn a_candidate_has_the_pods_for_its_next_share(#[case] rollout: Value, #[case] expected: i32) {
+    let worker = worker(&json!({"scaling": {"min": 1, "max": 8}, "rollout": rollout}));
+    let target = build_id(&worker);
+    let seen = seen(&worker, &[("old", VersionState::Current, 10), (target.as_str(), VersionState::Inactive, 1)]);
+    let plan = planned(&worker, &serving(), &seen, &TemporalWorkerStatus::default());
+    assert_eq!(size(&plan, &worker, &target), Some(expected));
+}
+
 /// Whatever served, drained and rested before Temporal was silent does so after.
 #[test]
 fn nothing_changes_while_temporal_is_silent() {
@@ -244,7 +257,7 @@ fn a_version_that_nothing_needs_goes_with_its_template_and_another_does_not() {
     };
     let fates = |fate: Fate| BTreeMap::from([(target.clone(), Fate::Serves), ("b".to_owned(), fate)]);
     let prune = |fate: Fate| {
-        let versions = numbers::of(&sight, &seen, &target, &fates(fate));
+        let versions = numbers::of(&sight, &seen, &target, &Decided { fates: fates(fate), ..Decided::default() });
         objects::of(&sight, &seen, &versions).prune
     };
     assert!(prune(Fate::Rests).is_empty());
