@@ -1,10 +1,16 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
 mod listings;
+mod loads;
+mod questions;
 mod seats;
+mod workers;
 
 pub use listings::Listings;
+pub use loads::{LoadKey, Loads};
+pub use questions::ask;
 pub use seats::Seats;
+pub use workers::WorkerObserver;
 
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};
@@ -32,6 +38,9 @@ pub enum ObserveError {
     /// The API server did not answer or refused.
     #[error("cannot read from the API server: {0}")]
     Kube(#[from] kube::Error),
+    /// The argument of a gate's workflow is not there, or is no JSON.
+    #[error("the argument of the gate's workflow cannot be read: {0}")]
+    GateInput(String),
 }
 
 /// Secrets are looked at again after this time, and somewhat later, each cluster in its own time.

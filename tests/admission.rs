@@ -7,11 +7,13 @@ mod namespaces;
 mod schedules;
 #[path = "admission/table.rs"]
 mod table;
+#[path = "admission/workers.rs"]
+mod workers;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use table::Case;
-use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalSchedule};
+use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalSchedule, TemporalWorker};
 use temporal_operator::validate::{self, Invalid};
 
 /// Bounds that only the schema checks, since nothing depends on them.
@@ -45,6 +47,36 @@ fn validate_agrees_with_the_table_of_schedules() {
     let cases = schedules::cases();
     assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 40);
     agrees(&schedules::base(), &cases, |schedule: &TemporalSchedule| validate::schedule(schedule).map(drop));
+}
+
+/// Bounds of workers that only the schema checks.
+const WORKERS_SCHEMA_ONLY: [&str; 18] = [
+    "fewer pods than none",
+    "a deadline of nothing",
+    "no steps",
+    "steps of nothing",
+    "steps down",
+    "steps on the spot",
+    "a step of all",
+    "a pause in words",
+    "a gate of nothing",
+    "a gate that nothing fails",
+    "a URL of another kind",
+    "a bound in words",
+    "an input from nowhere",
+    "a sunset in days",
+    "no backlog at all",
+    "more than all slots",
+    "an age in words",
+    "a queue without a name",
+];
+
+#[test]
+fn validate_agrees_with_the_table_of_workers() {
+    let mut cases = workers::cases();
+    assert!(cases.iter().filter(|c| c.refusal.is_some()).count() >= 50);
+    cases.retain(|c| !WORKERS_SCHEMA_ONLY.contains(&c.name));
+    agrees(&workers::base(), &cases, |worker: &TemporalWorker| validate::worker(worker).map(drop));
 }
 
 /// Whether the loop takes and refuses what the table says.

@@ -61,7 +61,7 @@ async fn an_object_of_somebody_else_is_named_and_left_alone() {
     until(&world, CLUSTER, conditions::READY, "False", "ApplyFailed").await;
     let message = world.cluster().status.unwrap().message.unwrap();
     let words =
-        "The operator is held up: Service c-frontend exists and does not belong to this cluster; delete or rename it";
+        "The operator is held up: Service c-frontend exists and does not belong to this resource; delete or rename it";
     assert!(message.starts_with(words), "{message}");
     world.api.delete::<Service>(NAMESPACE, "c-frontend");
     world.settled().await;

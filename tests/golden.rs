@@ -5,8 +5,9 @@
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use temporal_operator::api::TemporalCluster;
-use temporal_operator::build::{self, SecretVersions};
+use temporal_operator::api::{TemporalCluster, TemporalWorker};
+use temporal_operator::build::worker::{self, ConfigRef, ConfigVersions, Surroundings, Version};
+use temporal_operator::build::{self, Object, SecretVersions};
 use temporal_operator::validate;
 
 fn samples() -> Vec<(String, PathBuf)> {
@@ -37,18 +38,35 @@ fn samples_become_these_objects() {
     for (name, manifest) in all {
         let valid = validate::cluster(&read(&manifest, &format!("temporal-{name}"))).unwrap();
         let secrets = SecretVersions::from([("postgres".to_owned(), "1".to_owned())]);
-        let text: String = build::everything(&valid, &secrets)
-            .unwrap()
-            .iter()
-            .map(|object| format!("---\n{}", serde_yaml::to_string(&object.sealed().unwrap().body).unwrap()))
-            .collect();
-        let path = format!("tests/golden/{name}.yaml");
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let found = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(found == text, "{path} differs from what the code builds; run `make generate` and read the difference");
+        compare(&name, &build::everything(&valid, &secrets).unwrap());
     }
+}
+
+#[test]
+fn the_sample_of_a_worker_becomes_these_objects() {
+    let text = std::fs::read_to_string("config/samples/worker/temporalworker.yaml").unwrap();
+    let valid = validate::worker(&serde_yaml::from_str::<TemporalWorker>(&text).unwrap()).unwrap();
+    let configs = ConfigVersions::from([(ConfigRef::Secret("orders-keys".to_owned()), Some("1".to_owned()))]);
+    let around = Surroundings { address: "demo-frontend.temporal-demo.svc:7233", configs: &configs };
+    let (id, template) = (worker::build_id(&valid), &valid.template);
+    let version = Version { build_id: &id, template, replicas: valid.replicas };
+    let objects = [
+        worker::disruption_budget(&valid, &id),
+        worker::revision(&valid, &id, 1, template),
+        worker::deployment(&valid, &version, &around).unwrap(),
+    ];
+    compare("worker", &objects);
+}
+
+fn compare(name: &str, objects: &[Object]) {
+    let yaml = |object: &Object| format!("---\n{}", serde_yaml::to_string(&object.sealed().unwrap().body).unwrap());
+    let text: String = objects.iter().map(yaml).collect();
+    let path = format!("tests/golden/{name}.yaml");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "{path} differs from what the code builds; run `make generate` and read the difference");
 }
 
 #[test]

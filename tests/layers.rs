@@ -6,18 +6,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each layer and what it may use. A module not listed may not be used by any of them.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("api", &[]),
     ("scaling", &[]),
     ("schedule", &[]),
-    ("validate", &["api", "schedule"]),
+    ("validate", &["api", "scaling", "schedule"]),
     ("build", &["api", "validate"]),
     ("plan", &["api", "build", "scaling", "schedule", "validate"]),
     ("error", &[]),
     ("lease", &[]),
+    ("prometheus", &[]),
     ("temporal", &["api", "plan", "scaling", "schedule"]),
     ("watches", &["api", "build", "plan"]),
-    ("observe", &["api", "build", "plan", "scaling", "temporal", "validate", "watches"]),
+    ("observe", &["api", "build", "plan", "prometheus", "scaling", "temporal", "validate", "watches"]),
     ("apply", &["api", "build", "error", "plan", "watches"]),
     ("report", &["api", "plan"]),
     ("telemetry", &["error"]),
@@ -26,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
         &[
             "api",
             "apply",
+            "build",
             "error",
             "lease",
             "observe",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// CamelCase words in the same files that are no reasons of ours: Kubernetes' condition types, phases and states.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 24] = [
     "Complete",
     "ContainerCreating",
     "ErrImagePull",
@@ -21,6 +21,7 @@ const OTHERS: [&str; 23] = [
     "PodInitializing",
     "PodReadyToStartContainers",
     "PodScheduled",
+    "Progressing",
     "Ready",
     "ReplicaFailure",
     "ScalingActive",

@@ -8,6 +8,8 @@ mod namespaces;
 mod schedules;
 #[path = "../../tests/admission/table.rs"]
 mod table;
+#[path = "../../tests/admission/workers.rs"]
+mod workers;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
@@ -73,6 +75,31 @@ async fn the_api_server_agrees_with_the_table_of_schedules() {
     println!("admission of schedules: {refusals} refusals with their words");
 }
 
+#[tokio::test]
+async fn the_api_server_agrees_with_the_table_of_workers() {
+    let api = of_kind(&client().await, "TemporalWorker");
+    let refusals = agrees(&api, &workers::base(), workers::cases()).await;
+    assert!(refusals >= 50);
+    println!("admission of workers: {refusals} refusals with their words");
+}
+
+#[tokio::test]
+async fn what_may_not_change_of_a_worker_is_refused() {
+    let api = of_kind(&client().await, "TemporalWorker");
+    let changes = [
+        (json!({"clusterRef": {"name": "other"}}), Some("spec.clusterRef: cannot change")),
+        (json!({"namespace": "other"}), Some("spec.namespace: cannot change")),
+        (
+            json!({"clusterRef": null, "namespace": null, "namespaceRef": {"name": "n"}}),
+            Some("spec.namespaceRef: cannot change"),
+        ),
+        (json!({"versioning": "Unversioned"}), Some("spec.versioning: cannot change")),
+        (json!({"deploymentName": "other"}), Some("spec.deploymentName: cannot change")),
+        (json!({"versioning": "Versioned", "replicas": 3}), None),
+    ];
+    only_refused(&api, workers::base(), &changes).await;
+}
+
 /// Sends every case; how many were refused.
 async fn agrees(api: &Api<DynamicObject>, base: &Value, cases: Vec<table::Case>) -> usize {
     let dry_run = PostParams { dry_run: true, field_manager: None };
@@ -107,7 +134,7 @@ async fn examples_of_the_documents_are_taken() {
         for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             for document in serde_yaml::Deserializer::from_str(block) {
                 let Ok(mut manifest) = Value::deserialize(document) else { continue };
-                let kinds = ["TemporalCluster", "TemporalNamespace", "TemporalSchedule"];
+                let kinds = ["TemporalCluster", "TemporalNamespace", "TemporalSchedule", "TemporalWorker"];
                 let Some(kind) = kinds.into_iter().find(|k| manifest["kind"] == *k) else { continue };
                 let api = of_kind(&client, kind);
                 manifest["metadata"]["namespace"] = json!(NAMESPACE);

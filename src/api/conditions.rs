@@ -21,6 +21,9 @@ pub const ROLLOUT_PROGRESSING: &str = "RolloutProgressing";
 /// Temporal: the visibility store has its schema and workflows can be listed. Without it they run all the same.
 pub const VISIBILITY_READY: &str = "VisibilityReady";
 
+/// Of a worker: the work that waits in Temporal decides on the number of its pods.
+pub const SCALING_ACTIVE: &str = "ScalingActive";
+
 /// A status with conditions.
 pub trait Conditioned {
     /// The conditions.

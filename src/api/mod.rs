@@ -71,6 +71,14 @@ pub mod labels {
     pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
     /// On schema Jobs: which store (`default`, `visibility`, `secondary`).
     pub const STORE: &str = "temporal.io/store";
+    /// What all labels of workers begin with.
+    pub const WORKER_PREFIX: &str = "worker.temporal.io/";
+    /// On the objects and pods of a `TemporalWorker`: its name; part of their selectors.
+    pub const WORKER: &str = "worker.temporal.io/name";
+    /// On those of a version: its build id; part of their selectors.
+    pub const BUILD_ID: &str = "worker.temporal.io/build-id";
+    /// Value of [`COMPONENT`] on pods of a `TemporalWorker`: no role of a server, whose Services and budgets select by it.
+    pub const WORKER_COMPONENT: &str = "application-worker";
 }
 
 /// Annotations on the objects the operator makes.

@@ -6,7 +6,7 @@
 use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
-use crate::plan::{Handover, Plan};
+use crate::plan::{Changes, Handover};
 use crate::watches::{Live, Mark};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
@@ -30,7 +30,9 @@ pub enum ApplyError {
         source: Box<kube::Error>,
     },
     /// An object of that name exists and is not ours.
-    #[error("{key} exists and does not belong to this cluster; delete or rename it, or give the cluster another name")]
+    #[error(
+        "{key} exists and does not belong to this resource; delete or rename it, or give the resource another name"
+    )]
     Foreign {
         /// The object.
         key: ObjectKey,
@@ -105,29 +107,36 @@ impl Applier {
     ///
     /// # Errors
     /// At the first object that is refused; what came before stays.
-    pub async fn apply(&self, owner: &str, namespace: &str, plan: &Plan, live: &Live) -> Result<Applied, ApplyError> {
+    pub async fn apply(
+        &self,
+        owner: &str,
+        namespace: &str,
+        changes: Changes<'_>,
+        live: &Live,
+    ) -> Result<Applied, ApplyError> {
         let mut done = Applied::default();
-        for handover in &plan.handovers {
+        for handover in changes.handovers {
             self.hand_over(namespace, handover, live).await?;
         }
-        for object in &plan.objects {
+        for object in changes.objects {
             if self.ensure(owner, namespace, object, live).await? {
                 done.sent += 1;
             } else {
                 done.skipped += 1;
             }
         }
-        for key in &plan.prune {
+        for key in changes.prune {
             self.delete(namespace, key, live).await?;
             done.deleted += 1;
         }
         Ok(done)
     }
 
-    /// Drops what is remembered of a cluster's objects that no longer exist.
-    pub fn forget(&self, namespace: &str, cluster: &str) {
-        let prefix = format!("{cluster}-");
-        self.memory().retain(|(ns, key), _| ns != namespace || !key.name.starts_with(&prefix));
+    /// Drops what is remembered of the objects of a resource that no longer exist.
+    pub fn forget(&self, namespace: &str, owner: &str) {
+        let prefix = format!("{owner}-");
+        let is_its = |name: &str| name == owner || name.starts_with(&prefix);
+        self.memory().retain(|(ns, key), _| ns != namespace || !is_its(&key.name));
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {

@@ -22,6 +22,7 @@ mod security;
 pub mod server;
 mod store_tls;
 pub mod ui;
+pub mod worker;
 
 pub use config::ServerConfig;
 pub use metadata::{child_name, names, selector};

@@ -2,7 +2,7 @@
 
 use super::monitor::ServiceMonitor;
 use crate::api::annotations;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -26,6 +26,7 @@ pub enum Kind {
     Service,
     PodDisruptionBudget,
     Job,
+    ControllerRevision,
     Deployment,
     HorizontalPodAutoscaler,
     Ingress,
@@ -34,12 +35,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of application.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
         Self::PodDisruptionBudget,
         Self::Job,
+        Self::ControllerRevision,
         Self::Deployment,
         Self::HorizontalPodAutoscaler,
         Self::Ingress,
@@ -55,6 +57,7 @@ impl Kind {
             Self::Service => ApiResource::erase::<Service>(&()),
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
             Self::Job => ApiResource::erase::<Job>(&()),
+            Self::ControllerRevision => ApiResource::erase::<ControllerRevision>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
             Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
             Self::Ingress => ApiResource::erase::<Ingress>(&()),
@@ -88,6 +91,7 @@ pub enum Object {
     Service(Box<Service>),
     PodDisruptionBudget(Box<PodDisruptionBudget>),
     Job(Box<Job>),
+    ControllerRevision(Box<ControllerRevision>),
     Deployment(Box<Deployment>),
     HorizontalPodAutoscaler(Box<HorizontalPodAutoscaler>),
     Ingress(Box<Ingress>),
@@ -104,6 +108,7 @@ impl Object {
             Self::Service(_) => Kind::Service,
             Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
             Self::Job(_) => Kind::Job,
+            Self::ControllerRevision(_) => Kind::ControllerRevision,
             Self::Deployment(_) => Kind::Deployment,
             Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
             Self::Ingress(_) => Kind::Ingress,
@@ -120,6 +125,7 @@ impl Object {
             Self::Service(o) => &o.metadata,
             Self::PodDisruptionBudget(o) => &o.metadata,
             Self::Job(o) => &o.metadata,
+            Self::ControllerRevision(o) => &o.metadata,
             Self::Deployment(o) => &o.metadata,
             Self::HorizontalPodAutoscaler(o) => &o.metadata,
             Self::Ingress(o) => &o.metadata,

@@ -54,6 +54,7 @@ impl Error {
             Self::Observe(ObserveError::Kube(e)) | Self::Report(ReportError::Kube(e)) | Self::Finalizer(e) => {
                 Class::of(e)
             }
+            Self::Observe(ObserveError::GateInput(_)) => Class::User,
             Self::Temporal(e) => class_of(e),
             Self::Apply(e) => e.class(),
             Self::Deadline(_) | Self::NotLeader => Class::Transient,

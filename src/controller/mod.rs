@@ -5,22 +5,25 @@ mod cluster;
 mod error;
 mod guard;
 mod namespace;
+mod on_namespace;
 mod pauses;
 mod resident;
 mod schedule;
 mod settled;
 mod statuses;
+mod worker;
 
 pub use error::Error;
 
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
 use crate::lease::{Leadership, fenced};
-use crate::observe::{Observer, Seats};
+use crate::observe::{Loads, Observer, Seats};
 use crate::telemetry::Metrics;
-use crate::temporal::{ClusterRef, Namespaces, Schedules, Temporal};
-use crate::watches::{self, Claims, Hosts, Stores, Streams};
+use crate::temporal::{ClusterRef, Namespaces, Queues, Schedules, Temporal, Workers};
+use crate::watches::{self, Claims, Hosts, Residents, Stores, Streams};
 use backoff::Backoff;
+use futures::stream::empty;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::api::PartialObjectMeta;
@@ -29,6 +32,7 @@ use kube::runtime::controller::{self, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
+use on_namespace::NamespaceHosts;
 use pauses::Pauses;
 use resident::Shared;
 use settled::Settled;
@@ -94,7 +98,7 @@ impl Settings {
 
 /// Runs the loops until `shutdown`; reconciles that have begun are ended first. Each watched namespace has loops with
 /// watches and stores of their own: one that may not be read holds up no other.
-pub async fn run<T: Temporal + Namespaces + Schedules + 'static>(
+pub async fn run<T: Temporal + Namespaces + Schedules + Workers + Queues + 'static>(
     client: Client,
     temporal: Arc<T>,
     leadership: Leadership,
@@ -118,14 +122,23 @@ pub async fn run<T: Temporal + Namespaces + Schedules + 'static>(
     };
     let namespaces =
         Arc::new(namespace::Kept::new(Arc::clone(&temporal) as Arc<dyn Namespaces>, Arc::clone(&shared.seats)));
-    let schedules = Arc::new(schedule::Kept::new(
-        shared.client.clone(),
-        Arc::clone(&temporal) as Arc<dyn Schedules>,
-        Arc::clone(&shared.seats),
-        namespaces.index(),
-    ));
+    let on_namespaces =
+        Arc::new(NamespaceHosts::new(shared.client.clone(), Arc::clone(&shared.seats), namespaces.index()));
+    let schedules =
+        Arc::new(schedule::Kept::new(Arc::clone(&temporal) as Arc<dyn Schedules>, Arc::clone(&on_namespaces)));
+    let all_workers = Residents::default();
+    let loads = Arc::new(Loads::new(Arc::clone(&temporal) as Arc<dyn Queues>));
     let one = |scope: Option<String>| {
-        let (stores, streams) = watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
+        let (stores, streams, objects_of_workers) =
+            watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
+        let workers = Arc::new(worker::Kept::new(
+            (shared.client.clone(), shared.metrics.clone()),
+            stores.clone(),
+            Arc::clone(&temporal) as Arc<dyn Workers>,
+            Arc::clone(&loads),
+            Arc::clone(&on_namespaces),
+            all_workers.clone(),
+        ));
         let ctx = Ctx {
             observer: Observer::new(shared.client.clone(), stores.clone(), Arc::clone(&temporal) as Arc<dyn Temporal>),
             applier: Applier::new(shared.client.clone()),
@@ -141,10 +154,12 @@ pub async fn run<T: Temporal + Namespaces + Schedules + 'static>(
         };
         let clusters = run_one(scope.clone(), Arc::new(ctx), streams, shared.concurrency, shutdown.clone());
         let (kept, changes) = (Arc::clone(&namespaces), hosts.listen());
-        let of_namespaces = resident::run(kept, shared.clone(), scope.clone(), changes, shutdown.clone());
+        let of_namespaces = resident::run(kept, shared.clone(), scope.clone(), changes, empty(), shutdown.clone());
         let (kept, changes) = (Arc::clone(&schedules), hosts.listen());
-        let of_schedules = resident::run(kept, shared.clone(), scope, changes, shutdown.clone());
-        futures::future::join3(clusters, of_namespaces, of_schedules)
+        let of_schedules = resident::run(kept, shared.clone(), scope.clone(), changes, empty(), shutdown.clone());
+        let changes = hosts.listen();
+        let of_workers = resident::run(workers, shared.clone(), scope, changes, objects_of_workers, shutdown.clone());
+        futures::future::join4(clusters, of_namespaces, of_schedules, of_workers)
     };
     futures::future::join_all(scopes.into_iter().map(one)).await;
 }
@@ -163,6 +178,7 @@ async fn run_one(
         neighbours,
         deployments,
         jobs,
+        revisions,
         pods,
         autoscalers,
         replica_sets,
@@ -187,6 +203,8 @@ async fn run_one(
         .watches_stream(replica_sets, |set| cluster_of(&set))
         // what a pod does is heard of by its Deployment or Job
         .watches_stream(pods, |_| None)
+        // workers hear of theirs themselves
+        .watches_stream(revisions, |_| None)
         .reconcile_on(neighbours)
         .graceful_shutdown_on(shutdown)
         .run(cluster::reconcile, cluster::on_error, Arc::clone(&ctx))
@@ -208,6 +226,6 @@ async fn run_one(
 
 /// The cluster a ReplicaSet works for, by its labels: its owner is the Deployment.
 fn cluster_of(set: &PartialObjectMeta<ReplicaSet>) -> Option<ObjectRef<TemporalCluster>> {
-    let name = set.labels().get(labels::NAME)?;
+    let name = set.labels().get(labels::NAME).filter(|_| !set.labels().contains_key(labels::WORKER))?;
     Some(ObjectRef::new(name).within(&set.namespace()?))
 }

@@ -9,7 +9,7 @@ use crate::api::{TemporalNamespace, TemporalNamespaceStatus};
 use crate::observe::{Listings, Seats};
 use crate::plan::namespace::{self as plan, Act, NamespacePlan, Seen};
 use crate::plan::seat::{AttributeStore, Home, Seat};
-use crate::temporal::{Namespaces, TemporalError};
+use crate::temporal::Namespaces;
 use crate::validate::{self, Invalid, ValidNamespace};
 use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;
@@ -107,15 +107,16 @@ impl Kind for Kept {
         plan::plan(valid, (object.metadata.generation, held), seat, seen, old, now)
     }
 
-    async fn act(&self, valid: &ValidNamespace, home: &Home, act: &Act) -> Result<(), TemporalError> {
+    async fn act(&self, valid: &ValidNamespace, home: &Home, act: &Act) -> Result<(), Error> {
         let (temporal, target, name) = (&self.temporal, &target(home), &valid.name);
-        match act {
+        let done = match act {
             Act::Register(registration) => temporal.register(target, registration).await,
             Act::Update(change) => temporal.update(target, name, change).await,
             Act::AddAttributes(attributes) => temporal.add_attributes(target, name, attributes).await,
             Act::RemoveAttributes(attributes) => temporal.remove_attributes(target, name, attributes).await,
             Act::Delete => temporal.delete(target, name).await,
-        }
+        };
+        Ok(done?)
     }
 
     fn next_look(&self, home: &Home) -> Duration {

@@ -1,75 +1,32 @@
 //! The kind `TemporalSchedule`, for the loop of the kinds that live on a cluster.
 
 use super::Error;
-use super::namespace::Facts;
+use super::on_namespace::NamespaceHosts;
 use super::resident::{Kind, target};
 use crate::api::reference::ClusterRef;
-use crate::api::{TemporalNamespace, TemporalSchedule, TemporalScheduleStatus};
-use crate::observe::{ObserveError, Seats};
+use crate::api::{TemporalSchedule, TemporalScheduleStatus};
 use crate::plan::resident::ResidentPlan;
 use crate::plan::schedule::{self, Act, InTemporal, Seen};
 use crate::plan::seat::{Home, Seat};
-use crate::temporal::{NewSchedule, ScheduleRef, Schedules, TemporalError};
+use crate::temporal::{NewSchedule, ScheduleRef, Schedules};
 use crate::validate::{self, Invalid, ValidSchedule};
 use crate::watches::{Place, Resident, Residents, place};
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::Event;
-use kube::{Api, Client};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Every schedule that the operator looks after.
 pub(super) struct Kept {
-    client: Client,
     temporal: Arc<dyn Schedules>,
-    seats: Arc<Seats>,
-    namespaces: Residents<Facts>,
+    hosts: Arc<NamespaceHosts>,
     /// A schedule lives on a namespace, and two of one id on the same one stand in each other's way.
     schedules: Residents<()>,
 }
 
 impl Kept {
-    pub(super) fn new(
-        client: Client,
-        temporal: Arc<dyn Schedules>,
-        seats: Arc<Seats>,
-        namespaces: Residents<Facts>,
-    ) -> Self {
-        Self { client, temporal, seats, namespaces, schedules: Residents::default() }
-    }
-
-    /// What the index does not have may just not have arrived; to take it for gone would let schedules go for good.
-    async fn is_gone(&self, (namespace, name): &Place) -> Result<bool, ObserveError> {
-        let api: Api<TemporalNamespace> = Api::namespaced(self.client.clone(), namespace);
-        Ok(api.get_metadata_opt(name).await?.is_none())
-    }
-
-    /// Where its `TemporalNamespace` is, if that can be used; the schedule's own namespace must be allowed to use the cluster
-    /// as well.
-    async fn seat_on_namespace(&self, valid: &ValidSchedule) -> Result<Seat, Error> {
-        let place = &valid.namespace_ref;
-        let name = format!("TemporalNamespace {}/{}", place.0, place.1);
-        if !self.seats.is_watched(&place.0) {
-            let why = format!("The operator does not look at namespace {}, so it sees no {name}.", place.0);
-            return Ok(Seat::NoNamespace(why));
-        }
-        let Some(host) = self.namespaces.get(place) else {
-            return Ok(if self.is_gone(place).await? {
-                Seat::NoNamespace(format!("There is no {name}; make it, or correct spec.namespaceRef."))
-            } else {
-                Seat::NamespaceWaiting(format!("Waits until {name} is looked at."))
-            });
-        };
-        if host.kept.leaving {
-            return Ok(Seat::NoNamespace(format!("{name} is being deleted.")));
-        }
-        let seat = self.seats.seat(&host.cluster, &valid.namespace).await?;
-        Ok(match seat {
-            Seat::Serving(_) if !host.kept.registered => {
-                Seat::NamespaceWaiting(format!("Waits until {name} is ready: {}", host.kept.message))
-            }
-            other => other,
-        })
+    pub(super) fn new(temporal: Arc<dyn Schedules>, hosts: Arc<NamespaceHosts>) -> Self {
+        Self { temporal, hosts, schedules: Residents::default() }
     }
 }
 
@@ -85,7 +42,7 @@ impl Kind for Kept {
     }
 
     async fn seat(&self, valid: &ValidSchedule) -> Result<Seat, Error> {
-        self.seat_on_namespace(valid).await
+        self.hosts.seat(&valid.namespace_ref, &valid.namespace).await
     }
 
     async fn observe(
@@ -102,7 +59,7 @@ impl Kind for Kept {
             Err(error) if error.is_missing_namespace() => InTemporal::NoNamespace,
             Err(error) => return Err(error.into()),
         };
-        let taken_by = self.seats.elder(&self.schedules, &place(object), &home.cluster).await?;
+        let taken_by = self.hosts.seats.elder(&self.schedules, &place(object), &home.cluster).await?;
         Ok(Seen { taken_by, temporal })
     }
 
@@ -117,9 +74,9 @@ impl Kind for Kept {
         schedule::plan(object, valid, seat, seen, old, now)
     }
 
-    async fn act(&self, valid: &ValidSchedule, home: &Home, act: &Act) -> Result<(), TemporalError> {
+    async fn act(&self, valid: &ValidSchedule, home: &Home, act: &Act) -> Result<(), Error> {
         let (target, which) = (target(home), which(valid));
-        match act {
+        let done = match act {
             Act::Create => {
                 let new = NewSchedule {
                     definition: valid.definition.clone(),
@@ -130,7 +87,8 @@ impl Kind for Kept {
             }
             Act::Update(change) => self.temporal.update_schedule(&target, &which, change).await,
             Act::Delete => self.temporal.delete_schedule(&target, &which).await,
-        }
+        };
+        Ok(done?)
     }
 
     fn next_look(&self, _: &Home) -> Duration {
@@ -142,9 +100,8 @@ impl Kind for Kept {
     }
 
     fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
-        let namespaces = self.namespaces.on(cluster).into_iter();
-        let schedules =
-            namespaces.flat_map(|((namespace, name), _)| self.schedules.on(&ClusterRef { namespace, name }));
+        let namespaces = self.hosts.on(cluster);
+        let schedules = namespaces.iter().flat_map(|namespace| self.schedules.on(namespace));
         schedules.map(|(place, _)| place).collect()
     }
 }

@@ -56,6 +56,12 @@ impl Seats {
         Ok(Seat::on(cluster, host))
     }
 
+    /// A cluster that is there, whether or not it serves.
+    #[must_use]
+    pub fn host(&self, cluster: &ClusterRef) -> Option<Host> {
+        self.hosts.get(cluster)
+    }
+
     /// Whether the operator looks at the resources of a namespace.
     #[must_use]
     pub fn is_watched(&self, namespace: &str) -> bool {

@@ -3,13 +3,14 @@
 use crate::api::annotations;
 use crate::build::Object;
 use crate::plan::{Handover, Observed};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 /// A number that the operator gave and gives no longer.
-pub(super) fn handover(object: &Object, seen: &Observed) -> Option<Handover> {
+pub(super) fn handover<'a>(object: &Object, deployments: impl IntoIterator<Item = &'a Deployment>) -> Option<Handover> {
     let Object::Deployment(wanted) = object else { return None };
-    let live = seen.deployments.iter().find(|d| d.metadata.name == wanted.metadata.name)?;
+    let live = deployments.into_iter().find(|d| d.metadata.name == wanted.metadata.name)?;
     let given = live.annotations().contains_key(annotations::REPLICAS);
     let gives = wanted.spec.as_ref().is_some_and(|s| s.replicas.is_some());
     let replicas = live.spec.as_ref()?.replicas.filter(|_| given && !gives)?;

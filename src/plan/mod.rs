@@ -54,6 +54,23 @@ pub struct Plan {
     pub lasts: bool,
 }
 
+impl Plan {
+    /// What is to be done in Kubernetes.
+    #[must_use]
+    pub fn changes(&self) -> Changes<'_> {
+        Changes { objects: &self.objects, prune: &self.prune, handovers: &self.handovers }
+    }
+}
+
+/// What a plan has to do in Kubernetes.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Changes<'a> {
+    pub objects: &'a [Object],
+    pub prune: &'a [ObjectKey],
+    pub handovers: &'a [Handover],
+}
+
 /// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
 /// the field up would let Kubernetes fall back to 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +127,10 @@ pub fn cluster(
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
         prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
-        handovers: objects.iter().filter_map(|o| autoscaling::handover(o, seen)).collect(),
+        handovers: objects
+            .iter()
+            .filter_map(|o| autoscaling::handover(o, seen.deployments.iter().map(AsRef::as_ref)))
+            .collect(),
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
         // the clock counts where something is on its way, and where Temporal's proof is missing
         lasts: health.settled && health.membership.truth == Truth::True && !autoscaling::is_waited_for(seen, now),

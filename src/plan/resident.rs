@@ -1,8 +1,10 @@
 //! What the plans of all kinds have in common whose resources live on a cluster.
 
 use super::seat::Seat;
+use super::{Changes, Handover};
 use crate::api::conditions::{self, READY, RECONCILING, STALLED, Truth};
 use crate::api::resident::{Phase, Told};
+use crate::build::{Object, ObjectKey};
 use crate::validate::Invalid;
 use k8s_openapi::jiff::Timestamp;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use std::time::Duration;
 /// What is to be done for a resource. `A` is a write to Temporal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResidentPlan<A, S> {
+    /// What is to be done in Kubernetes, before anything is written to Temporal.
+    pub kubernetes: Kubernetes,
     /// Writes to Temporal, in this order.
     pub acts: Vec<A>,
     /// Whether the status is told before the first of them.
@@ -22,6 +26,25 @@ pub struct ResidentPlan<A, S> {
     pub news: Vec<News>,
     /// When to look again.
     pub wake: Wake,
+}
+
+/// What a resource has in Kubernetes; most kinds have nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kubernetes {
+    /// Objects to have exactly so, in the order of application.
+    pub objects: Vec<Object>,
+    /// Objects of the resource to delete.
+    pub prune: Vec<ObjectKey>,
+    /// Numbers of pods that are the operator's no longer.
+    pub handovers: Vec<Handover>,
+}
+
+impl Kubernetes {
+    /// The same, to be carried out.
+    #[must_use]
+    pub fn changes(&self) -> Changes<'_> {
+        Changes { objects: &self.objects, prune: &self.prune, handovers: &self.handovers }
+    }
 }
 
 /// What becomes of the finalizer.
@@ -129,6 +152,10 @@ pub enum Hurdle {
     Silent,
     /// Temporal says no.
     Refused,
+    /// The API server does not take an object, or somebody else has it.
+    Object,
+    /// What a gate needs is not there.
+    Input,
     /// The API server, or the operator itself.
     Operator,
 }
@@ -146,6 +173,8 @@ pub fn hindered<S: Told + Clone>(
     let (phase, reason) = match hurdle {
         Hurdle::Silent => (Phase::Pending, "TemporalUnreachable"),
         Hurdle::Refused => (Phase::Failed, "TemporalRefused"),
+        Hurdle::Object => (Phase::Failed, "ApplyFailed"),
+        Hurdle::Input => (Phase::Failed, "GateUnclear"),
         Hurdle::Operator => (Phase::Pending, "OperatorFailed"),
     };
     let message = format!("The operator is held up: {words}. It is tried again.");

@@ -1,5 +1,6 @@
 //! The operator's own metrics, served at `/metrics`.
 
+use super::workers::{VersionFigures, WorkerMetrics};
 use crate::error::Class;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -8,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ pub struct Metrics {
     ready: Family<ClusterLabels, Gauge>,
     residents_ready: Family<ResidentLabels, Gauge>,
     leader: Gauge,
+    workers: WorkerMetrics,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     call_failures: Family<CallLabels, Counter>,
     /// Every call there has been, so that those of a cluster can be forgotten.
@@ -115,6 +117,8 @@ impl Metrics {
         registry.register_with_unit("canary_duration", help, Unit::Seconds, calls.clone());
         let help = "Read-only calls of the operator that Temporal did not answer as it should";
         registry.register("canary_failures", help, call_failures.clone());
+        let workers = WorkerMetrics::default();
+        workers.register(&mut registry);
         let known_calls = Arc::default();
         let registry = Arc::new(registry);
         Self {
@@ -127,6 +131,7 @@ impl Metrics {
             ready,
             residents_ready,
             leader,
+            workers,
             calls,
             call_failures,
             known_calls,
@@ -167,6 +172,11 @@ impl Metrics {
     /// Such a resource is gone.
     pub fn resident_gone(&self, kind: &str, namespace: &str, name: &str) {
         self.residents_ready.remove(&resident(kind, namespace, name));
+    }
+
+    /// The versions of a `TemporalWorker` by build id; none when it is gone.
+    pub fn worker_versions(&self, namespace: &str, name: &str, versions: &BTreeMap<String, VersionFigures>) {
+        self.workers.set(namespace, name, versions);
     }
 
     /// A cluster is gone.

@@ -3,5 +3,7 @@
 pub mod log;
 pub mod metrics;
 pub mod server;
+mod workers;
 
 pub use metrics::Metrics;
+pub use workers::VersionFigures;

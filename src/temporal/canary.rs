@@ -94,6 +94,7 @@ impl GrpcTemporal {
                 namespace: NAMESPACE.to_owned(),
                 task_queue: Some(TaskQueue { name: TASK_QUEUE.to_owned() }),
                 task_queue_type: WORKFLOW_TASKS,
+                report_stats: false,
             };
             workflow(channel).describe_task_queue(self.request(message)).await
         });

@@ -17,8 +17,10 @@ use super::dial::Dialer;
 use super::error::bounded;
 use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
+use super::queues::Budgets;
 use super::status::error_of;
 use super::turns::Turns;
+use super::workers::Tokens;
 use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;
 
@@ -34,13 +36,22 @@ pub struct GrpcTemporal {
     dialer: Dialer,
     pub(super) deadline: Duration,
     turns: Turns,
+    pub(super) tokens: Tokens,
+    pub(super) budgets: Budgets,
     pub(super) stopwatch: Option<Arc<dyn Stopwatch>>,
 }
 
 impl GrpcTemporal {
     /// A speaker that reaches frontends in one way.
     pub fn new(reach: Reach) -> Self {
-        Self { dialer: Dialer::new(reach), deadline: DEADLINE, turns: Turns::default(), stopwatch: None }
+        Self {
+            dialer: Dialer::new(reach),
+            deadline: DEADLINE,
+            turns: Turns::default(),
+            tokens: Tokens::default(),
+            budgets: Budgets::default(),
+            stopwatch: None,
+        }
     }
 
     /// Lets somebody hear how long the calls of the canary take.
@@ -217,6 +228,8 @@ impl Temporal for GrpcTemporal {
     fn forget(&self, cluster: &ClusterRef) {
         self.dialer.forget(cluster);
         self.turns.forget(cluster);
+        self.tokens.forget(cluster);
+        self.budgets.forget(cluster);
     }
 }
 

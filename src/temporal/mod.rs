@@ -2,7 +2,8 @@
 //!
 //! The rest of the operator sees the trait [`Temporal`] and plain data. [`GrpcTemporal`] asks a real server through
 //! its frontend; [`FakeTemporal`] answers from memory, for tests. All its calls only read, so any of them may
-//! be repeated. What the resources on a cluster ask and write is in traits of their own: [`Namespaces`].
+//! be repeated. What the resources on a cluster ask and write is in traits of their own: [`Namespaces`], [`Schedules`],
+//! [`Queues`].
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ mod grpc;
 mod grpc_namespaces;
 mod namespaces;
 mod proto;
+mod queues;
 mod schedule;
 mod status;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod target;
 mod turns;
 mod view;
 mod visibility;
+mod workers;
 
 pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
@@ -35,9 +38,11 @@ pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;
 pub use namespaces::{Answer, Namespaces};
+pub use queues::{FakeQueues, QueueLoad, Queues, Stats, WorkerSlots};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
+pub use workers::{FakeWorkers, WorkerRef, Workers};
 
 /// What the operator asks a Temporal cluster.
 ///

@@ -8,6 +8,11 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.common.v1");
             }
         }
+        pub mod deployment {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.deployment.v1");
+            }
+        }
         pub mod namespace {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.namespace.v1");
@@ -26,6 +31,11 @@ pub mod temporal {
         pub mod taskqueue {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.taskqueue.v1");
+            }
+        }
+        pub mod worker {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.worker.v1");
             }
         }
         pub mod workflow {
@@ -56,8 +66,9 @@ pub mod temporal {
 }
 
 pub use temporal::api::{
-    common::v1 as common, namespace::v1 as namespace, operatorservice::v1 as operator, schedule::v1 as schedule,
-    taskqueue::v1 as taskqueue, workflow::v1 as started, workflowservice::v1 as workflow,
+    common::v1 as common, deployment::v1 as deployment, namespace::v1 as namespace, operatorservice::v1 as operator,
+    schedule::v1 as schedule, taskqueue::v1 as taskqueue, worker::v1 as worker, workflow::v1 as started,
+    workflowservice::v1 as workflow,
 };
 pub use temporal::server::api::adminservice::v1 as admin;
 #[cfg(test)]

@@ -22,6 +22,9 @@ use crate::api::namespace::AttributeType;
 use crate::plan::namespace::Change;
 use crate::schedule::{self, Definition, State};
 
+mod queues;
+mod workers;
+
 /// Calls that change a namespace.
 const CHANGES: [&str; 4] = ["RegisterNamespace", "UpdateNamespace", "AddSearchAttributes", "RemoveSearchAttributes"];
 
@@ -34,6 +37,8 @@ struct Stub {
     unavailable: Arc<AtomicU32>,
     /// Fails the calls of this name so.
     failing: Option<(&'static str, Code, Vec<u8>)>,
+    /// Its words, if they matter.
+    words: Option<&'static str>,
     /// Never answers the later calls of this name.
     hanging: Option<&'static str>,
     /// Does not know the namespace yet that many times, when search attributes are added.
@@ -70,7 +75,8 @@ impl Stub {
         }
         match &self.failing {
             Some((name, code, details)) if *name == call => {
-                Err(Status::with_details(*code, format!("{call} failed"), details.clone().into()))
+                let words = self.words.map_or_else(|| format!("{call} failed"), str::to_owned);
+                Err(Status::with_details(*code, words, details.clone().into()))
             }
             _ => Ok(()),
         }
@@ -189,7 +195,8 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeTaskQueueRequest>,
     ) -> Result<Response<workflow::DescribeTaskQueueResponse>, Status> {
         self.enter("DescribeTaskQueue", &request).await?;
-        Ok(Response::new(workflow::DescribeTaskQueueResponse {}))
+        self.hear(request.get_ref());
+        Ok(Response::new(queues::queue(&request.get_ref().namespace)))
     }
 
     async fn describe_workflow_execution(
@@ -197,7 +204,8 @@ impl WorkflowService for Stub {
         request: Request<workflow::DescribeWorkflowExecutionRequest>,
     ) -> Result<Response<workflow::DescribeWorkflowExecutionResponse>, Status> {
         self.enter("DescribeWorkflowExecution", &request).await?;
-        Ok(Response::new(workflow::DescribeWorkflowExecutionResponse {}))
+        let id = &request.get_ref().execution.as_ref().unwrap().workflow_id;
+        workers::run(id).map(Response::new)
     }
 
     async fn create_schedule(
@@ -227,6 +235,79 @@ impl WorkflowService for Stub {
         self.enter("UpdateSchedule", &request).await?;
         assert_eq!(request.get_ref().conflict_token, b"nightly");
         Ok(Response::new(workflow::UpdateScheduleResponse {}))
+    }
+
+    async fn describe_worker_deployment_version(
+        &self,
+        request: Request<workflow::DescribeWorkerDeploymentVersionRequest>,
+    ) -> Result<Response<workflow::DescribeWorkerDeploymentVersionResponse>, Status> {
+        self.enter("DescribeWorkerDeploymentVersion", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(queues::version()))
+    }
+
+    async fn describe_worker_deployment(
+        &self,
+        request: Request<workflow::DescribeWorkerDeploymentRequest>,
+    ) -> Result<Response<workflow::DescribeWorkerDeploymentResponse>, Status> {
+        self.enter("DescribeWorkerDeployment", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workers::deployment()))
+    }
+
+    async fn set_worker_deployment_current_version(
+        &self,
+        request: Request<workflow::SetWorkerDeploymentCurrentVersionRequest>,
+    ) -> Result<Response<workflow::SetWorkerDeploymentCurrentVersionResponse>, Status> {
+        self.enter("SetWorkerDeploymentCurrentVersion", &request).await?;
+        self.hear(request.get_ref());
+        let conflict_token = b"newer".to_vec();
+        Ok(Response::new(workflow::SetWorkerDeploymentCurrentVersionResponse { conflict_token }))
+    }
+
+    async fn set_worker_deployment_ramping_version(
+        &self,
+        request: Request<workflow::SetWorkerDeploymentRampingVersionRequest>,
+    ) -> Result<Response<workflow::SetWorkerDeploymentRampingVersionResponse>, Status> {
+        self.enter("SetWorkerDeploymentRampingVersion", &request).await?;
+        self.hear(request.get_ref());
+        let conflict_token = b"newer".to_vec();
+        Ok(Response::new(workflow::SetWorkerDeploymentRampingVersionResponse { conflict_token }))
+    }
+
+    async fn delete_worker_deployment_version(
+        &self,
+        request: Request<workflow::DeleteWorkerDeploymentVersionRequest>,
+    ) -> Result<Response<workflow::DeleteWorkerDeploymentVersionResponse>, Status> {
+        self.enter("DeleteWorkerDeploymentVersion", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workflow::DeleteWorkerDeploymentVersionResponse {}))
+    }
+
+    async fn delete_worker_deployment(
+        &self,
+        request: Request<workflow::DeleteWorkerDeploymentRequest>,
+    ) -> Result<Response<workflow::DeleteWorkerDeploymentResponse>, Status> {
+        self.enter("DeleteWorkerDeployment", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workflow::DeleteWorkerDeploymentResponse {}))
+    }
+
+    async fn start_workflow_execution(
+        &self,
+        request: Request<workflow::StartWorkflowExecutionRequest>,
+    ) -> Result<Response<workflow::StartWorkflowExecutionResponse>, Status> {
+        self.enter("StartWorkflowExecution", &request).await?;
+        self.hear(request.get_ref());
+        Ok(Response::new(workflow::StartWorkflowExecutionResponse {}))
+    }
+
+    async fn list_workers(
+        &self,
+        request: Request<workflow::ListWorkersRequest>,
+    ) -> Result<Response<workflow::ListWorkersResponse>, Status> {
+        self.enter("ListWorkers", &request).await?;
+        Ok(Response::new(queues::workers(&request.get_ref().next_page_token)))
     }
 
     async fn delete_schedule(

@@ -24,6 +24,7 @@ mod pools;
 mod resources;
 mod roles;
 mod rollout;
+mod scaling;
 mod schedule;
 mod server_config;
 mod size;
@@ -31,6 +32,7 @@ mod store;
 mod tls;
 mod unsupported;
 pub mod version;
+mod worker;
 
 pub use autoscaling::ValidAutoscaling;
 pub use before_upgrade::ValidBeforeUpgrade;
@@ -46,8 +48,12 @@ pub use observability::ValidMonitors;
 pub use overrides::{ValidOverride, is_own_label};
 pub use roles::ValidRole;
 pub use rollout::ValidRollout;
+pub use scaling::read as scaling;
 pub use schedule::{ValidSchedule, read as schedule};
 pub use tls::{ValidMigration, ValidTls};
+pub use worker::{
+    GatePolicy, GateRule, RolloutPolicy, StepPolicy, ValidWorker, WorkerHome, WorkflowRule, read as worker,
+};
 
 use crate::api::TemporalCluster;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The live objects of one cluster, as the watches know them.
 
-use super::Stores;
+use super::{Place, Stores};
 use crate::api::services::Role;
 use crate::api::{annotations, labels};
 use crate::build::{Kind, ObjectKey};
@@ -8,7 +8,7 @@ use crate::plan::Child;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ pub struct Watched<K> {
     pub thin: Arc<K>,
 }
 
-/// The live objects that carry our label and are owned by the cluster.
+/// The live objects that carry our label and have one owner.
 pub struct Live {
     found: BTreeMap<ObjectKey, Found>,
     /// Its Deployments, as far as the plan reads them.
@@ -132,6 +132,8 @@ impl Live {
         live.note(Kind::PodDisruptionBudget, stores.disruption_budgets.of(&owner));
         live.note(Kind::Ingress, stores.ingresses.of(&owner));
         live.note(Kind::ServiceMonitor, stores.service_monitors.of(&owner));
+        let revisions = stores.revisions.of(&owner).into_iter().map(|(name, r)| (name, r.found));
+        live.note(Kind::ControllerRevision, revisions);
         live.note(Kind::Deployment, deployments.into_iter().map(|(name, d)| (name, d.found)));
         live.note(Kind::Job, jobs.into_iter().map(|(name, j)| (name, j.found)));
         live.note(Kind::HorizontalPodAutoscaler, autoscalers.into_iter().map(|(name, a)| (name, a.found)));
@@ -178,12 +180,23 @@ pub(super) fn owner_key(namespace: &str, uid: &str) -> String {
     format!("{namespace}/{uid}")
 }
 
-/// Whose an object is: a TemporalCluster's, unless it is being deleted.
+/// Whose an object is: a TemporalCluster's or a TemporalWorker's, unless it is being deleted.
 pub(super) fn owner_of<K: Resource>(object: &K) -> Option<String> {
-    let is_cluster = |kind: &str, version: &str| kind == "TemporalCluster" && version.starts_with("temporal.io/");
-    let owner = object.owner_references().iter().find(|o| is_cluster(&o.kind, &o.api_version))?;
+    let owner = owner_reference(object, &["TemporalCluster", WORKER_KIND])?;
     let lives = object.meta().deletion_timestamp.is_none();
     lives.then(|| owner_key(&object.namespace().unwrap_or_default(), &owner.uid))
+}
+
+/// The worker that an object belongs to, also of one that is being deleted.
+pub(super) fn worker_of<K: Resource>(object: &K) -> Option<Place> {
+    Some((object.namespace()?, owner_reference(object, &[WORKER_KIND])?.name.clone()))
+}
+
+const WORKER_KIND: &str = "TemporalWorker";
+
+fn owner_reference<'a, K: Resource>(object: &'a K, kinds: &[&str]) -> Option<&'a OwnerReference> {
+    let is_ours = |o: &&OwnerReference| kinds.contains(&o.kind.as_str()) && o.api_version.starts_with("temporal.io/");
+    object.owner_references().iter().find(is_ours)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use futures::channel::mpsc;
 use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
@@ -39,16 +39,17 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What is known of the objects the operator made, by the cluster that owns them. Of Deployments, Jobs, autoscalers and pods what the
-/// plan reads; of the rest what tells a change.
+/// What is known of the objects the operator made, by the resource that owns them. Of Deployments, Jobs, autoscalers and pods what the
+/// plan reads, revisions of workers whole; of the rest what tells a change.
 #[derive(Clone)]
 #[allow(missing_docs)]
 pub struct Stores {
     pub claims: Claims,
     pub deployments: Index<Watched<Deployment>>,
     pub jobs: Index<Watched<Job>>,
+    pub revisions: Index<Watched<ControllerRevision>>,
     pub autoscalers: Index<Watched<HorizontalPodAutoscaler>>,
-    /// By namespace and name of the cluster, as their labels have it: their owners are ReplicaSets and Jobs.
+    /// By namespace and name of the cluster or worker, as their labels have it: their owners are ReplicaSets and Jobs.
     pub pods: Index<Arc<Pod>>,
     /// Config hashes, by namespace and name of the cluster: the owners of ReplicaSets are Deployments.
     pub replica_sets: Index<String>,
@@ -67,6 +68,7 @@ impl Stores {
         futures::join!(
             self.deployments.ready(),
             self.jobs.ready(),
+            self.revisions.ready(),
             self.autoscalers.ready(),
             self.pods.ready(),
             self.replica_sets.ready(),
@@ -83,6 +85,19 @@ impl Stores {
     #[must_use]
     pub fn pods(&self, namespace: &str, cluster: &str) -> Vec<Arc<Pod>> {
         self.pods.of(&by_labels(namespace, cluster)).into_iter().map(|(_, pod)| pod).collect()
+    }
+
+    /// The pods of a worker, likewise.
+    #[must_use]
+    pub fn worker_pods(&self, namespace: &str, worker: &str) -> Vec<Arc<Pod>> {
+        self.pods.of(&by_worker(namespace, worker)).into_iter().map(|(_, pod)| pod).collect()
+    }
+
+    /// The templates of a worker's versions, by its uid.
+    #[must_use]
+    pub fn revisions_of(&self, namespace: &str, uid: &str) -> Vec<Arc<ControllerRevision>> {
+        let all = self.revisions.of(&live::owner_key(namespace, uid));
+        all.into_iter().map(|(_, revision)| revision.thin).collect()
     }
 
     /// Config hashes that the ReplicaSets of a cluster were made with.
@@ -103,6 +118,7 @@ pub struct Streams {
     pub neighbours: mpsc::UnboundedReceiver<ObjectRef<TemporalCluster>>,
     pub deployments: Events<Deployment>,
     pub jobs: Events<Job>,
+    pub revisions: Events<ControllerRevision>,
     pub pods: Events<Pod>,
     pub autoscalers: Events<HorizontalPodAutoscaler>,
     pub replica_sets: Events<PartialObjectMeta<ReplicaSet>>,
@@ -132,18 +148,29 @@ where
     namespace.map_or_else(|| Api::all(client.clone()), |ns| Api::namespaced(client.clone(), ns))
 }
 
-/// Starts the watches of a namespace, or of all. Claims and hosts are shared by the watches of several namespaces.
+/// Starts the watches of a namespace, or of all. Claims and hosts are shared by the watches of several namespaces. The last
+/// are the workers whose objects change.
 #[must_use]
-pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Hosts) -> (Stores, Streams) {
+pub fn start(
+    client: &Client,
+    namespace: Option<&str>,
+    claims: Claims,
+    hosts: Hosts,
+) -> (Stores, Streams, mpsc::UnboundedReceiver<Place>) {
     let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, thin::deployment));
+    let (tell, workers) = mpsc::unbounded();
+    let deployment_events = told(deployment_events, &tell);
+    let (revisions, revision_events) = watch(scope(client, namespace), |r| watched(r, Clone::clone));
+    let revision_events = told(revision_events, &tell);
     let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, thin::job));
     let (autoscalers, autoscaler_events) = autoscalers::watch(scope(client, namespace));
-    let (pods, pod_events) = watch(scope(client, namespace), pod_of_cluster);
+    let (pods, pod_events) = watch(scope(client, namespace), pod_by_owner);
     let (replica_sets, replica_set_events) = watch(scope(client, namespace), config_of_set);
     let (config_maps, config_map_events) = watch(scope(client, namespace), found);
     let (services, service_events) = watch(scope(client, namespace), found);
     let (service_accounts, service_account_events) = watch(scope(client, namespace), found);
     let (disruption_budgets, disruption_budget_events) = watch(scope(client, namespace), found);
+    let disruption_budget_events = told(disruption_budget_events, &tell);
     let (ingresses, ingress_events) = watch(scope(client, namespace), found);
     let (service_monitors, service_monitor_events, service_monitors_served) =
         optional::watch(client, &scope(client, namespace));
@@ -153,6 +180,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Ho
         claims,
         deployments,
         jobs,
+        revisions,
         pods,
         autoscalers,
         replica_sets,
@@ -170,6 +198,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Ho
         neighbours,
         deployments: deployment_events,
         jobs: job_events,
+        revisions: revision_events,
         pods: pod_events,
         autoscalers: autoscaler_events,
         replica_sets: replica_set_events,
@@ -180,7 +209,7 @@ pub fn start(client: &Client, namespace: Option<&str>, claims: Claims, hosts: Ho
         ingresses: ingress_events,
         service_monitors: service_monitor_events,
     };
-    (stores, streams)
+    (stores, streams, workers)
 }
 
 /// Watches the clusters, and says which others a change is about.
@@ -256,6 +285,18 @@ where
     (index, events.touched_objects().boxed())
 }
 
+/// The same events; the worker that an object belongs to is told of each.
+fn told<K: Resource + 'static>(events: Events<K>, tell: &mpsc::UnboundedSender<Place>) -> Events<K> {
+    let tell = tell.clone();
+    let told = move |object: &K| {
+        if let Some(worker) = live::worker_of(object) {
+            // nobody listens when the process is ending
+            let _ = tell.unbounded_send(worker);
+        }
+    };
+    events.inspect_ok(told).boxed()
+}
+
 /// The same events, each noted in an index before it goes on.
 fn indexed<K, T, S>(
     events: S,
@@ -280,8 +321,13 @@ fn watched<K: Resource>(object: &K, thin: impl Fn(&K) -> K) -> Option<(String, W
     Some((owner, Watched { found, thin: Arc::new(thin(object)) }))
 }
 
-fn pod_of_cluster(pod: &Pod) -> Option<(String, Arc<Pod>)> {
-    Some((by_labels(&pod.namespace()?, pod.labels().get(labels::NAME)?), Arc::new(thin::pod(pod))))
+fn pod_by_owner(pod: &Pod) -> Option<(String, Arc<Pod>)> {
+    let namespace = pod.namespace()?;
+    let owner = match pod.labels().get(labels::WORKER) {
+        Some(worker) => by_worker(&namespace, worker),
+        None => by_labels(&namespace, pod.labels().get(labels::NAME)?),
+    };
+    Some((owner, Arc::new(thin::pod(pod))))
 }
 
 /// A ReplicaSet counts until it is gone: while it is being deleted, its pods may be too.
@@ -293,6 +339,11 @@ fn config_of_set(set: &PartialObjectMeta<ReplicaSet>) -> Option<(String, String)
 /// What tells clusters apart where labels lead to them.
 fn by_labels(namespace: &str, cluster: &str) -> String {
     format!("{namespace}/{cluster}")
+}
+
+/// The same for workers, which may have the name of a cluster.
+fn by_worker(namespace: &str, worker: &str) -> String {
+    format!("{namespace}/worker/{worker}")
 }
 
 fn config() -> watcher::Config {

@@ -20,11 +20,13 @@ pub(super) fn deployment(whole: &Deployment) -> Deployment {
         DeploymentSpec { replicas: spec.replicas, template, ..DeploymentSpec::default() }
     });
     let status = whole.status.as_ref().map(|status| DeploymentStatus {
-        conditions: trouble(status.conditions.as_ref(), |c| c.type_ == "ReplicaFailure"),
+        conditions: trouble(status.conditions.as_ref(), |c| {
+            c.type_ == "ReplicaFailure" || (c.type_ == "Progressing" && c.status == "False")
+        }),
         ..status.clone()
     });
     let notes = [annotations::TEMPLATE_HASH, annotations::REPLICAS];
-    Deployment { metadata: metadata(&whole.metadata, &[labels::COMPONENT], &notes), spec, status }
+    Deployment { metadata: metadata(&whole.metadata, &[labels::COMPONENT, labels::BUILD_ID], &notes), spec, status }
 }
 
 /// Whether it acts.
@@ -60,7 +62,8 @@ pub(super) fn pod(whole: &Pod) -> Pod {
         container_statuses: held_back(status.container_statuses.as_ref()),
         ..PodStatus::default()
     });
-    Pod { metadata: metadata(&whole.metadata, &[labels::COMPONENT, labels::JOB_NAME], &[]), spec: None, status }
+    let kept = [labels::COMPONENT, labels::JOB_NAME, labels::BUILD_ID];
+    Pod { metadata: metadata(&whole.metadata, &kept, &[]), spec: None, status }
 }
 
 fn metadata(whole: &ObjectMeta, labels: &[&str], annotations: &[&str]) -> ObjectMeta {

@@ -67,6 +67,7 @@ const BUILT_IN: &[(&str, &str, &str, &str, u8)] = &[
     ("", "v1", "Service", "services", NAMESPACED | STATUS),
     ("", "v1", "ServiceAccount", "serviceaccounts", NAMESPACED),
     ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", STATUS | GENERATION),
+    ("apps", "v1", "ControllerRevision", "controllerrevisions", NAMESPACED),
     ("apps", "v1", "Deployment", "deployments", NAMESPACED | STATUS | GENERATION),
     ("apps", "v1", "ReplicaSet", "replicasets", NAMESPACED | STATUS | GENERATION),
     ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", NAMESPACED | STATUS),

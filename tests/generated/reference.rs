@@ -17,6 +17,7 @@ pub fn page(crd: &CustomResourceDefinition) -> String {
         ),
         "TemporalNamespace" => ("namespaces.md", ""),
         "TemporalSchedule" => ("schedules.md", ""),
+        "TemporalWorker" => ("workers.md", " A `gate` of a step has the fields of `rollout.gate`."),
         other => panic!("no page explains {other}"),
     };
     let mut page = format!(

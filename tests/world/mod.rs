@@ -3,6 +3,7 @@
 
 mod schedules;
 mod temporal;
+mod workers;
 
 pub use temporal::SimTemporal;
 

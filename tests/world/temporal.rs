@@ -13,7 +13,7 @@ use temporal_operator::api::namespace::AttributeType;
 use temporal_operator::api::services::Role;
 use temporal_operator::plan::namespace::{Change, LiveNamespace, Registration};
 use temporal_operator::temporal::{
-    Answer, ClusterRef, ClusterView, FakeSchedules, Namespaces, ShardView, Target, Temporal, TemporalError,
+    Answer, ClusterRef, ClusterView, FakeQueues, FakeSchedules, Namespaces, ShardView, Target, Temporal, TemporalError,
 };
 
 use super::NAMESPACE;
@@ -31,6 +31,8 @@ pub struct SimTemporal {
     /// Workflows that are open in each namespace.
     pub(super) open: Mutex<u64>,
     pub schedules: FakeSchedules,
+    pub workers: super::workers::SimWorkers,
+    pub queues: FakeQueues,
 }
 
 impl SimTemporal {
@@ -44,6 +46,8 @@ impl SimTemporal {
             reads,
             open: Mutex::default(),
             schedules: FakeSchedules::default(),
+            workers: super::workers::SimWorkers::default(),
+            queues: FakeQueues::default(),
         }
     }
 
@@ -75,7 +79,7 @@ impl SimTemporal {
         std::mem::take(&mut self.reads.lock().unwrap())
     }
 
-    fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
+    pub(super) fn silent(&self, call: &'static str) -> Result<(), TemporalError> {
         let unanswered = || TemporalError::Unreachable { call, reason: "nothing within 3s".to_owned() };
         self.fault.lock().unwrap().as_ref().map_or(Ok(()), |_| Err(unanswered()))
     }

@@ -5,6 +5,7 @@ mod load;
 mod measure;
 mod page;
 mod scale;
+mod scaling;
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub enum Part {
     Scale,
     /// What clients notice while pods are replaced and lost.
     Load,
+    /// How the number of a worker's pods is decided, in a model. It needs no testbed.
+    Scaling,
 }
 
 /// What is measured.
@@ -58,6 +61,15 @@ pub struct What {
 /// Measures and writes the page.
 pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     anyhow::ensure!(what.pairs > 0, "at least one pair is needed");
+    let wanted = |part| what.only.is_none_or(|only| only == part);
+    if wanted(Part::Scaling) {
+        let text = scaling::modelled(screen, layout)?;
+        page::put(layout, scaling::SCALING, &text)?;
+        screen.say(&text);
+    }
+    if what.only == Some(Part::Scaling) {
+        return Ok(());
+    }
     host::need_root()?;
     host::install(screen, layout, &host::BASE)?;
     // no Temporal runs behind many clusters
@@ -72,7 +84,6 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     let kube = Kube::testbed(layout);
     let operator = archives.iter().find(|a| a.reference == Image::Operator.reference()).context("no operator image")?;
     let image_key = format!("{}-bench", operator.key);
-    let wanted = |part| what.only.is_none_or(|only| only == part);
     if wanted(Part::One) || wanted(Part::Load) {
         install(screen, layout, &kube, &Install { image_key: image_key.clone(), image: None })?;
         alone(&kube)?;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 
 use super::load::LOAD;
 use super::scale::SCALE;
+use super::scaling::SCALING;
 use super::{Cost, Create};
 use crate::command;
 use crate::layout::Layout;
@@ -89,7 +90,7 @@ impl Page {
 /// Heading of the part about one cluster, which is the first.
 pub(super) const ONE: &str = "# Benchmarks";
 /// Headings of the parts, in their order.
-const PARTS: [&str; 3] = [ONE, LOAD, SCALE];
+const PARTS: [&str; 4] = [ONE, LOAD, SCALE, SCALING];
 
 /// Writes one part; the others stay.
 pub(super) fn put(layout: &Layout, heading: &str, text: &str) -> Result<()> {

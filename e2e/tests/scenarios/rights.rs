@@ -13,9 +13,12 @@ use super::bed::{OPERATOR, OPERATOR_NAMESPACE, client};
 type Right = (String, String, String);
 
 /// Rights that no scenario is sure to use, and what they are for.
-const RARE: [(&str, &str, &str, &str); 7] = [
+const RARE: [(&str, &str, &str, &str); 9] = [
     // the testbed has no OwnerReferencesPermissionEnforcement, which asks for it whenever an owned object is made
     ("temporal.io", "temporalclusters/finalizers", "update", "admission plugin OwnerReferencesPermissionEnforcement"),
+    ("temporal.io", "temporalworkers/finalizers", "update", "admission plugin OwnerReferencesPermissionEnforcement"),
+    // they cannot be changed, so one is read whole only when somebody else has put a label on it
+    ("apps", "controllerrevisions", "get", "a change by somebody else"),
     // the same news within six minutes is counted on the first event
     ("events.k8s.io", "events", "patch", "the same event again"),
     // the first operator on a testbed makes it, and it stays; the one of helm.rs makes its own

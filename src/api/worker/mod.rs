@@ -9,7 +9,7 @@ pub use rollout::{
     GateInput, GateQuery, GateSpec, GateWorkflow, KeyRef, OnFailure, RolloutSpec, Step, Strategy, SunsetSpec,
 };
 pub use scaling::{QueueType, ScalingSpec, TaskQueueSpec};
-pub use status::{RampStatus, TemporalWorkerStatus, VersionState, VersionStatus};
+pub use status::{RampStatus, RouteStatus, TemporalWorkerStatus, VersionState, VersionStatus};
 
 use super::reference::Reference;
 use super::unsupported::any_object;
@@ -49,6 +49,14 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.replicas) || !has(self.scaling)", "spec.replicas: scaling decides on the number of pods; remove one of them"))]
 #[x_kube(validation = ("has(self.versioning) && self.versioning == 'Unversioned' ? !has(self.rollout) && !has(self.sunset) && !has(self.buildID) && !has(self.deploymentName) : true", "spec: rollout, sunset, buildID and deploymentName go with versioning: Versioned; remove them or change it"))]
 #[x_kube(validation = ("!has(self.scaling) || !has(self.versioning) || self.versioning != 'Unversioned' || (has(self.scaling.taskQueues) && self.scaling.taskQueues.size() > 0)", "spec.scaling.taskQueues: unversioned workers do not tell Temporal their task queues; name them"))]
+#[x_kube(validation = ("(has(self.versioning) ? self.versioning : 'Versioned') == (has(oldSelf.versioning) ? oldSelf.versioning : 'Versioned')", "spec.versioning: cannot change, since the pods of the one would stay beside those of the other; make another TemporalWorker"))]
+#[x_kube(validation = ("has(self.clusterRef) == has(oldSelf.clusterRef) && (!has(self.clusterRef) || self.clusterRef == oldSelf.clusterRef)", "spec.clusterRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
+#[x_kube(validation = ("has(self.namespaceRef) == has(oldSelf.namespaceRef) && (!has(self.namespaceRef) || self.namespaceRef == oldSelf.namespaceRef)", "spec.namespaceRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
+#[x_kube(validation = ("!has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Always'", "spec.template.spec.restartPolicy: must be Always, as in every Deployment; remove it"))]
+#[x_kube(validation = ("self.template.spec.containers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.containers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
+#[x_kube(validation = ("!has(self.template.spec.initContainers) || self.template.spec.initContainers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.initContainers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
+#[x_kube(validation = ("!has(self.template.metadata) || !has(self.template.metadata.labels) || self.template.metadata.labels.all(k, !k.startsWith('worker.temporal.io/') && !k.startsWith('temporal.io/') && !(k in ['app.kubernetes.io/name', 'app.kubernetes.io/part-of', 'app.kubernetes.io/component', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by']))", "spec.template.metadata.labels: app.kubernetes.io/name, part-of, component, instance and managed-by and those of temporal.io/ and worker.temporal.io/ are the operator's own; remove them"))]
+#[x_kube(validation = ("!has(self.template.metadata) || !has(self.template.metadata.annotations) || self.template.metadata.annotations.all(k, !k.startsWith('worker.temporal.io/') && !k.startsWith('temporal.io/'))", "spec.template.metadata.annotations: those of temporal.io/ and worker.temporal.io/ are the operator's own; remove them"))]
 #[x_kube(validation = ("!has(oldSelf.deploymentName) && !has(self.deploymentName) || has(oldSelf.deploymentName) && has(self.deploymentName) && self.deploymentName == oldSelf.deploymentName", "spec.deploymentName: cannot change, since the versions would stay behind; make another TemporalWorker"))]
 pub struct TemporalWorkerSpec {
     /// The `TemporalCluster` that the workers poll, with `namespace`. Cannot change.
@@ -57,6 +65,8 @@ pub struct TemporalWorkerSpec {
     /// The Temporal namespace on that cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = ("self == oldSelf", "spec.namespace: cannot change, since the versions would stay behind; make another TemporalWorker"))]
+    #[x_kube(validation = ("self != 'temporal-system'", "spec.namespace: temporal-system is Temporal's own namespace; choose another one"))]
     pub namespace: Option<String>,
     /// The `TemporalNamespace` whose workers they are; it is waited for. Instead of `clusterRef` and `namespace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,34 +148,60 @@ pub struct DeploymentSettings {
     pub progress_deadline_seconds: Option<i32>,
 }
 
-/// A PodTemplateSpec, of which only what is checked has a schema.
+/// A PodTemplateSpec, of which only what is checked has a schema; the loop reads it whole.
 fn template(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let texts = |most: u32| {
+        serde_json::json!({
+            "type": "object", "maxProperties": most,
+            "additionalProperties": {"type": "string"},
+        })
+    };
     schemars::json_schema!({
         "type": "object",
         "required": ["spec"],
         "properties": {
-            "metadata": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+            "metadata": {
+                "type": "object",
+                "properties": {"labels": texts(64), "annotations": texts(64)},
+                "x-kubernetes-preserve-unknown-fields": true,
+            },
             "spec": {
                 "type": "object",
                 "required": ["containers"],
                 "properties": {
-                    "containers": {
-                        "type": "array",
-                        "minItems": 1,
-                        "maxItems": 16,
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "image"],
-                            "properties": {
-                                "name": {"type": "string", "minLength": 1, "maxLength": 63},
-                                "image": {"type": "string", "minLength": 1, "maxLength": 1024},
-                            },
-                            "x-kubernetes-preserve-unknown-fields": true,
-                        },
-                    },
+                    "restartPolicy": {"type": "string", "maxLength": 16},
+                    "containers": containers(1),
+                    "initContainers": containers(0),
                 },
                 "x-kubernetes-preserve-unknown-fields": true,
             },
+        },
+    })
+}
+
+fn containers(least: u32) -> Value {
+    serde_json::json!({
+        "type": "array",
+        "minItems": least,
+        "maxItems": 16,
+        "items": {
+            "type": "object",
+            "required": ["name", "image"],
+            "properties": {
+                "name": {"type": "string", "minLength": 1, "maxLength": 63},
+                "image": {"type": "string", "minLength": 1, "maxLength": 1024},
+                "env": {
+                    "type": "array",
+                    "maxItems": 256,
+                    "items": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256}},
+                        "x-kubernetes-preserve-unknown-fields": true,
+                    },
+                },
+            },
+            "x-kubernetes-preserve-unknown-fields": true,
         },
     })
 }

@@ -94,7 +94,6 @@ pub struct GateSpec {
 /// A workflow that is run pinned to the new version, once for each version and step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("!has(self.input) || !has(self.inputFrom)", "gate.workflow: input and inputFrom exclude each other; remove one of them"))]
 pub struct GateWorkflow {
     /// Its type, which the new version must know.
     #[serde(rename = "type")]

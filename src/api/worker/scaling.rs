@@ -18,7 +18,8 @@ pub struct ScalingSpec {
     /// Most pods of a version.
     #[schemars(range(min = 1, max = 1000))]
     pub max: i32,
-    /// Waiting tasks that are borne for each pod. Default 10.
+    /// Waiting tasks that are borne for each pod. Default: as many as a pod is seen to take on within `maxBacklogAge`, and 10
+    /// until that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub backlog_per_pod: Option<i32>,
@@ -30,11 +31,12 @@ pub struct ScalingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub slot_utilization: Option<i32>,
-    /// How long fewer pods must have been enough before any go: a Go duration. Default `1m`.
+    /// How long fewer pods must have been enough before any go: a Go duration up to `1h`. Default `2m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
     pub scale_down_after: Option<String>,
-    /// How long nothing must have come, waited or run before the last pod goes: a Go duration. Default `5m`.
+    /// With `min: 0`, how long nothing must have come, waited or run before the last pod goes: a Go duration up to `1h`.
+    /// Default `5m`. Where the SDK does not tell its slots, what runs is not seen: longer than the longest task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
     pub idle_after: Option<String>,

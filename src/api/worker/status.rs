@@ -31,6 +31,9 @@ pub struct TemporalWorkerStatus {
     /// How far the target is on its way to become current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp: Option<RampStatus>,
+    /// The routes as they were last seen, so that a change that somebody else makes is known as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<RouteStatus>,
     /// Who may move traffic in Temporal, when that is not the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager_identity: Option<String>,
@@ -88,9 +91,32 @@ pub struct RampStatus {
     /// When the next step is due at the earliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Time>,
+    /// Since when it has a share and no pods that are ready or that poll.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub troubled_since: Option<Time>,
     /// Why it came back or waits: it failed, and stays so until the manifest changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+}
+
+/// Where new workflows go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RouteStatus {
+    /// Build id of the current version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
+    /// Build id of the ramping version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramping: Option<String>,
+    /// Its share: percent with two digits after the point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+    /// A hash of the manifest's template and rollout when they were seen.
+    pub manifest: String,
+    /// Who has set them by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A version of the worker.

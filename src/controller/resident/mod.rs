@@ -11,12 +11,14 @@ use super::statuses::Statuses;
 use super::{DEBOUNCE, Error};
 use crate::api::reference::ClusterRef;
 use crate::api::resident::Told;
+use crate::apply::{Applied, ApplyError};
 use crate::lease::Leadership;
 use crate::observe::Seats;
+use crate::plan::Changes;
 use crate::plan::resident::ResidentPlan;
 use crate::plan::seat::{Home, Seat};
 use crate::telemetry::Metrics;
-use crate::temporal::{Target, TemporalError};
+use crate::temporal::Target;
 use crate::validate::Invalid;
 use crate::watches::{self, Events, Place};
 use futures::channel::mpsc;
@@ -33,7 +35,7 @@ use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     type Status: Told + Clone + Default + PartialEq + Debug + Serialize + Send + Sync;
     /// What can be carried out.
     type Valid: Send + Sync;
-    /// What is seen of it in Temporal.
+    /// What is seen of it in Temporal, and of what it has in Kubernetes.
     type Seen: Send + Sync;
     /// A write to Temporal.
     type Act: Debug + Send + Sync;
@@ -73,7 +75,17 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
         fresh: bool,
     ) -> impl Future<Output = Result<Self::Seen, Error>> + Send;
 
-    /// Step 3, pure. `seen` is there when the seat has a home.
+    /// Step 2 when there is no home to ask. Only a kind that has something in Kubernetes sees anything then.
+    fn observe_away(
+        &self,
+        _object: &Self::Object,
+        _valid: &Self::Valid,
+        _seat: &Seat,
+    ) -> impl Future<Output = Result<Option<Self::Seen>, Error>> + Send {
+        ready(Ok(None))
+    }
+
+    /// Step 3, pure. `seen` is there when the seat has a home; without, it is what [`Self::observe_away`] saw.
     fn plan(
         object: &Self::Object,
         valid: &Self::Valid,
@@ -83,13 +95,17 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
         now: Timestamp,
     ) -> ResidentPlan<Self::Act, Self::Status>;
 
-    /// Step 4, one write. A repetition does no harm.
-    fn act(
+    /// Step 4 in Kubernetes, before anything is written to Temporal. Most kinds have nothing there.
+    fn apply(
         &self,
-        valid: &Self::Valid,
-        home: &Home,
-        act: &Self::Act,
-    ) -> impl Future<Output = Result<(), TemporalError>> + Send;
+        _object: &Self::Object,
+        _changes: Changes<'_>,
+    ) -> impl Future<Output = Result<Applied, ApplyError>> + Send {
+        ready(Ok(Applied::default()))
+    }
+
+    /// Step 4, one write to Temporal. A repetition does no harm.
+    fn act(&self, valid: &Self::Valid, home: &Home, act: &Self::Act) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// When Temporal is next looked at, for a plan that waits for that.
     fn next_look(&self, home: &Home) -> Duration;
@@ -99,6 +115,9 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
 
     /// The resources that live on a cluster.
     fn residents(&self, cluster: &ClusterRef) -> Vec<Place>;
+
+    /// Drops what is remembered of a resource that is gone.
+    fn forget(&self, _gone: &Place) {}
 }
 
 /// What every loop of such a kind has from outside.
@@ -125,12 +144,14 @@ pub(super) fn target(home: &Home) -> Target {
     Target::frontend(&home.cluster.namespace, &home.cluster.name, home.host.port)
 }
 
-/// Runs the loop of a kind in a namespace, or in all, until `shutdown`. `changes` are clusters that changed.
+/// Runs the loop of a kind in a namespace, or in all, until `shutdown`. `changes` are clusters that changed, `objects` resources
+/// whose objects did.
 pub(super) async fn run<K: Kind>(
     kind: Arc<K>,
     shared: Shared,
     namespace: Option<String>,
     changes: mpsc::UnboundedReceiver<ClusterRef>,
+    objects: impl Stream<Item = Place> + Send + 'static,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (store, events, others) = watch(&kind, &shared.client, namespace.as_deref());
@@ -141,6 +162,7 @@ pub(super) async fn run<K: Kind>(
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .reconcile_on(others)
         .reconcile_on(on_clusters)
+        .reconcile_on(objects.map(|place| reference(&place)))
         .graceful_shutdown_on(shutdown)
         .run(turn::reconcile::<K>, turn::on_error::<K>, Arc::clone(&ctx))
         .for_each(|result| {
@@ -166,6 +188,7 @@ impl<K: Kind> Ctx<K> {
         self.backoff.reset(gone);
         let namespace = gone.namespace.as_deref().unwrap_or_default();
         self.shared.metrics.resident_gone(&K::Object::kind(&()), namespace, &gone.name);
+        self.kind.forget(&(namespace.to_owned(), gone.name.clone()));
     }
 }
 

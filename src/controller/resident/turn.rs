@@ -5,8 +5,9 @@ use crate::api::conditions::{self, Conditioned};
 use crate::api::resident::Told;
 use crate::controller::Error;
 use crate::controller::guard::guarded;
+use crate::controller::pauses;
 use crate::error::Class;
-use crate::observe::spread;
+use crate::observe::{ObserveError, spread};
 use crate::plan::resident::{self, Finalizer, Hurdle, ResidentPlan, Wake};
 use crate::plan::seat::Home;
 use crate::report::{publish, report};
@@ -57,6 +58,8 @@ fn hurdle(error: &Error) -> Hurdle {
     match error {
         Error::Temporal(_) if error.class() == Class::Transient => Hurdle::Silent,
         Error::Temporal(_) => Hurdle::Refused,
+        Error::Apply(_) if error.class() == Class::User => Hurdle::Object,
+        Error::Observe(ObserveError::GateInput(_)) => Hurdle::Input,
         _ => Hurdle::Operator,
     }
 }
@@ -105,7 +108,7 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
     loop {
         let seen = match seat.home() {
             Some(home) => Some(ctx.kind.observe(object, &valid, home, fresh).await?),
-            None => None,
+            None => ctx.kind.observe_away(object, &valid, &seat).await?,
         };
         looks += 1;
         let latest = ctx.statuses.latest(object);
@@ -120,6 +123,7 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
                     if plan.tell_first {
                         tell(object, ctx, &latest, plan.status.clone()).await?;
                     }
+                    apply(object, ctx, &plan).await?;
                     act(object, ctx, &valid, home, &plan).await?;
                 }
                 fresh = true;
@@ -127,6 +131,13 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
             home => return finish(object, ctx, home, plan).await,
         }
     }
+}
+
+/// Makes what the resource has in Kubernetes what the plan wants.
+async fn apply<K: Kind>(object: &K::Object, ctx: &Ctx<K>, plan: &ResidentPlan<K::Act, K::Status>) -> Result<(), Error> {
+    let done = ctx.kind.apply(object, plan.kubernetes.changes()).await?;
+    ctx.shared.metrics.applied(done.sent, done.skipped, done.deleted);
+    Ok(())
 }
 
 async fn act<K: Kind>(
@@ -168,6 +179,11 @@ async fn finish<K: Kind>(
             return Ok(Action::await_change());
         }
         _ => {}
+    }
+    match apply(object, ctx, &plan).await {
+        // nothing can be made there any more
+        Err(Error::Apply(error)) if error.is_terminating() => return Ok(Action::requeue(pauses::TERMINATING)),
+        applied => applied?,
     }
     let old = ctx.statuses.latest(object);
     tell(object, ctx, &old, plan.status).await?;

@@ -1,11 +1,15 @@
 //! What is seen of a worker, and what can be written to Temporal for it.
 
 use crate::api::worker::{QueueType, VersionState};
+use crate::build::ObjectKey;
+use crate::build::worker::ConfigVersions;
 use crate::scaling::Sample;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is seen of a worker. Versions go by build id; the one Deployment of unversioned workers by the empty one.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,46 @@ pub struct Seen {
     pub revisions: BTreeMap<String, Revision>,
     /// What Temporal knows.
     pub temporal: InTemporal,
+    /// Temporal was asked and did not answer.
+    pub silence: Option<Silence>,
+    /// All objects of the worker.
+    pub children: Vec<ObjectKey>,
+    /// Its pods; only while one of its Deployments is not as it should be.
+    pub pods: Vec<Arc<Pod>>,
+    /// Host and port of the frontend as pods reach it; none where there is no cluster.
+    pub address: Option<String>,
+    /// Versions of the Secrets and ConfigMaps that templates refer to.
+    pub configs: ConfigVersions,
+    /// Another resource that has the same Worker Deployment and was made first, as `namespace/name`.
+    pub taken_by: Option<String>,
+}
+
+/// Since when Temporal does not answer, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// A sentence without its full stop.
+    pub why: String,
+    /// It answers, and says no.
+    pub refused: bool,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Seen {
+    /// What is known of the work of a version, the oldest first; of unversioned workers by the empty build id.
+    #[must_use]
+    pub fn load(&self, build_id: &str) -> &[Sample] {
+        self.known(build_id).map_or(&[], |version| &version.load)
+    }
+
+    /// A version as Temporal has it.
+    #[must_use]
+    pub fn known(&self, build_id: &str) -> Option<&KnownVersion> {
+        match &self.temporal {
+            InTemporal::Known(routing) => routing.versions.get(build_id),
+            InTemporal::Unknown | InTemporal::Absent => None,
+        }
+    }
 }
 
 /// A version's template, so that it can be made again.
@@ -52,14 +96,62 @@ pub struct Routing {
     pub percent: f32,
     /// When the share last changed.
     pub percent_since: Option<Timestamp>,
-    /// Who alone may change it; empty: everybody.
+    /// Who else alone may change it; empty: everybody, or the operator.
     pub manager: String,
-    /// Who changed it last.
+    /// Who else changed it last; empty: the operator, Temporal itself, or nobody yet.
     pub last_modifier: String,
     /// Proves at a change that nobody else changed it since.
     pub conflict_token: Vec<u8>,
     /// Its versions by build id.
     pub versions: BTreeMap<String, KnownVersion>,
+    /// What was asked besides.
+    pub asked: Asked,
+}
+
+/// What is asked besides, when the next step hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Who polls the task queues of this version. The answer is in its [`KnownVersion::queues`].
+    Pollers(String),
+    /// Whether workers without a version poll the task queues of this one.
+    Unversioned(String),
+    /// What became of so many runs of a gate's workflow.
+    Runs(String, u32),
+    /// What a Prometheus says.
+    Query(Query),
+}
+
+/// A query for a version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Query {
+    /// Where it is asked.
+    pub url: String,
+    /// As written: `$deployment`, `$build_id` and `$namespace` stand for the version's.
+    pub query: String,
+    /// The version.
+    pub build_id: String,
+}
+
+/// The answers to [`Question`]s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Whether workers without a version poll the task queues.
+    pub unversioned: Option<bool>,
+    /// Runs of gates' workflows, by gate, the first run first; runs that were never started are left out.
+    pub runs: BTreeMap<String, Vec<RunState>>,
+    /// Values that queries gave, or why they gave none.
+    pub queries: BTreeMap<Query, Result<Vec<f64>, String>>,
+}
+
+/// How a run of a gate's workflow stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It is open.
+    Open,
+    /// It has completed.
+    Completed,
+    /// It has ended otherwise: with this word.
+    Ended(String),
 }
 
 /// A version as Temporal has it.

@@ -1,0 +1,228 @@
+//! The kind `TemporalWorker`, for the loop of the kinds that live on a cluster. It has objects in Kubernetes too, which it
+//! looks after whether or not the cluster serves.
+
+use super::Error;
+use super::on_namespace::NamespaceHosts;
+use super::resident::{Kind, target};
+use crate::api::reference::{ClusterRef, Reference};
+use crate::api::worker::Versioning;
+use crate::api::{TemporalWorker, TemporalWorkerStatus};
+use crate::apply::{Applied, Applier, ApplyError};
+use crate::build::worker::build_id;
+use crate::observe::{Loads, WorkerObserver, ask};
+use crate::plan::Changes;
+use crate::plan::seat::{Home, Host, Seat};
+use crate::plan::worker::{self as plan, Act, GateRun, InTemporal, Seen, WorkerPlan};
+use crate::telemetry::{Metrics, VersionFigures};
+use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
+use crate::validate::{self, Invalid, ValidWorker, WorkerHome};
+use crate::watches::{Place, Resident, Residents, Stores, place};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::watcher::Event;
+use kube::{Client, ResourceExt};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The workers of one namespace, or of all.
+pub(super) struct Kept {
+    temporal: Arc<dyn Workers>,
+    hosts: Arc<NamespaceHosts>,
+    /// Those of every loop.
+    all: Residents<Lives>,
+    observer: WorkerObserver,
+    applier: Applier,
+    metrics: Metrics,
+}
+
+/// What a worker lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lives {
+    OnCluster,
+    OnNamespace,
+}
+
+impl Kept {
+    pub(super) fn new(
+        (client, metrics): (Client, Metrics),
+        stores: Stores,
+        temporal: Arc<dyn Workers>,
+        loads: Arc<Loads>,
+        hosts: Arc<NamespaceHosts>,
+        all: Residents<Lives>,
+    ) -> Self {
+        let observer = WorkerObserver::new(client.clone(), stores, loads);
+        Self { temporal, hosts, all, observer, applier: Applier::new(client), metrics }
+    }
+
+    /// The cluster that it works for, whether or not that serves.
+    fn cluster(&self, valid: &ValidWorker) -> Option<ClusterRef> {
+        match &valid.home {
+            WorkerHome::Cluster { cluster, .. } => Some(cluster.clone()),
+            WorkerHome::Namespace(place) => self.hosts.cluster(place),
+        }
+    }
+
+    async fn look(&self, object: &TemporalWorker, valid: &ValidWorker) -> Result<Seen, Error> {
+        let cluster = self.cluster(valid);
+        let host = cluster.and_then(|cluster| Some((self.hosts.seats.host(&cluster)?, cluster)));
+        let address = |(host, cluster): (Host, ClusterRef)| {
+            Target::frontend(cluster.namespace, cluster.name, host.port).authority()
+        };
+        let seen = self.observer.look(&object.uid().unwrap_or_default(), valid).await?;
+        Ok(Seen { address: host.map(address), ..seen })
+    }
+
+    /// Everything that Temporal knows of it: its versions, what the next step of a rollout hangs on, its work.
+    async fn ask(
+        &self,
+        valid: &ValidWorker,
+        home: &Home,
+        seen: &mut Seen,
+        old: &TemporalWorkerStatus,
+    ) -> Result<InTemporal, TemporalError> {
+        let (target, which, build_id) = (target(home), which(valid), build_id(valid));
+        if valid.versioned {
+            let found = self.temporal.describe_worker(&target, &which).await?;
+            seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
+            let wanted = (&valid.rollout, build_id.as_str());
+            ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await?;
+        }
+        let known = std::mem::take(&mut seen.temporal);
+        self.observer.work(&target, valid, &build_id, seen, known).await
+    }
+
+    /// Exact figures are metrics, rounded ones go into the status.
+    fn measure(&self, valid: &ValidWorker, seen: &Seen) {
+        let figures = |id: &String, deployment: &Deployment| {
+            let last = seen.load(id).last();
+            VersionFigures {
+                wanted: deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1),
+                backlog: last.map(|s| s.backlog),
+                backlog_age: last.map(|s| s.backlog_age),
+                rates: last.map(|s| (s.add_rate, s.dispatch_rate)),
+                slots: last.and_then(|s| s.slots).map(|s| (s.used, s.all)),
+            }
+        };
+        let all: BTreeMap<_, _> = seen.deployments.iter().map(|(id, d)| (id.clone(), figures(id, d))).collect();
+        self.metrics.worker_versions(&valid.own, &valid.name, &all);
+    }
+}
+
+impl Kind for Kept {
+    type Object = TemporalWorker;
+    type Status = TemporalWorkerStatus;
+    type Valid = ValidWorker;
+    type Seen = Seen;
+    type Act = Act;
+
+    fn validate(object: &TemporalWorker) -> Result<ValidWorker, Invalid> {
+        validate::worker(object)
+    }
+
+    async fn seat(&self, valid: &ValidWorker) -> Result<Seat, Error> {
+        Ok(match &valid.home {
+            WorkerHome::Cluster { cluster, .. } => self.hosts.seats.seat(cluster, &valid.own).await?,
+            WorkerHome::Namespace(place) => self.hosts.seat(place, &valid.own).await?,
+        })
+    }
+
+    async fn observe(
+        &self,
+        object: &TemporalWorker,
+        valid: &ValidWorker,
+        home: &Home,
+        _fresh: bool,
+    ) -> Result<Seen, Error> {
+        let seen = self.look(object, valid).await?;
+        let taken_by = self.hosts.seats.elder(&self.all, &place(object), &home.cluster).await?;
+        let mut seen = Seen { taken_by, ..seen };
+        let old = object.status.clone().unwrap_or_default();
+        let answer = self.ask(valid, home, &mut seen, &old).await;
+        (seen.temporal, seen.silence) = self.observer.heard(&place(object), answer, Timestamp::now());
+        self.measure(valid, &seen);
+        Ok(seen)
+    }
+
+    async fn observe_away(
+        &self,
+        object: &TemporalWorker,
+        valid: &ValidWorker,
+        _seat: &Seat,
+    ) -> Result<Option<Seen>, Error> {
+        Ok(Some(self.look(object, valid).await?))
+    }
+
+    fn plan(
+        object: &TemporalWorker,
+        valid: &ValidWorker,
+        seat: &Seat,
+        seen: Option<&Seen>,
+        old: &TemporalWorkerStatus,
+        now: Timestamp,
+    ) -> WorkerPlan {
+        plan::plan(valid, object.metadata.generation, seat, seen, old, now)
+    }
+
+    async fn apply(&self, object: &TemporalWorker, changes: Changes<'_>) -> Result<Applied, ApplyError> {
+        let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+        let live = self.observer.live(&namespace, &uid);
+        self.applier.apply(&uid, &namespace, changes, &live).await
+    }
+
+    async fn act(&self, valid: &ValidWorker, home: &Home, act: &Act) -> Result<(), Error> {
+        let read;
+        let act = match act {
+            Act::RunGate(run) if let Some(from) = &run.input_from => {
+                let input = Some(self.observer.argument(&valid.own, from).await?);
+                read = Act::RunGate(Box::new(GateRun { input, ..(**run).clone() }));
+                &read
+            }
+            other => other,
+        };
+        Ok(self.temporal.change_worker(&target(home), &which(valid), act).await?)
+    }
+
+    fn next_look(&self, _: &Home) -> Duration {
+        plan::CALM
+    }
+
+    fn note(&self, namespace: Option<&str>, event: &Event<TemporalWorker>) -> Vec<Place> {
+        self.all.note(namespace, event, resident)
+    }
+
+    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
+        let on = |host: &ClusterRef, lives: Lives| {
+            self.all.on(host).into_iter().filter(move |(_, r)| r.kept == lives).map(|(place, _)| place)
+        };
+        let namespaces = self.hosts.on(cluster);
+        let theirs = namespaces.iter().flat_map(|namespace| on(namespace, Lives::OnNamespace));
+        on(cluster, Lives::OnCluster).chain(theirs).collect()
+    }
+
+    fn forget(&self, (namespace, name): &Place) {
+        self.observer.forget(&(namespace.clone(), name.clone()));
+        self.applier.forget(namespace, name);
+        self.metrics.worker_versions(namespace, name, &BTreeMap::new());
+    }
+}
+
+fn which(valid: &ValidWorker) -> WorkerRef {
+    WorkerRef { namespace: valid.home.namespace().to_owned(), deployment: valid.deployment_name.clone() }
+}
+
+/// Two of one Worker Deployment stand in each other's way; unversioned ones never do.
+fn resident(object: &TemporalWorker) -> Resident<Lives> {
+    let (own, spec) = (place(object), &object.spec);
+    let none = Reference::default();
+    let (on, lives) = match (&spec.cluster_ref, &spec.namespace_ref) {
+        (Some(cluster), _) => (cluster, Lives::OnCluster),
+        (None, namespace) => (namespace.as_ref().unwrap_or(&none), Lives::OnNamespace),
+    };
+    let name = format!("{}/{}", own.0, own.1);
+    let versioned = spec.versioning.unwrap_or_default() == Versioning::Versioned;
+    let name = spec.deployment_name.clone().filter(|_| versioned).unwrap_or(name);
+    let namespace = spec.namespace.as_deref().unwrap_or_default();
+    Resident { claim: format!("{lives:?} {namespace} {name}"), ..Resident::of(object, on, lives) }
+}

@@ -1,0 +1,138 @@
+//! Worker Deployments of the simulated Temporal: a version is known once a pod of it runs while the cluster answers.
+
+use super::SimTemporal;
+use crate::fake_api::FakeApi;
+use futures::FutureExt;
+use futures::future::ready;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+use temporal_operator::api::labels;
+use temporal_operator::api::worker::{QueueType, VersionState};
+use temporal_operator::plan::worker::{Act, KnownQueue, KnownVersion, Routing, RunState};
+use temporal_operator::temporal::{Answer, QueueLoad, Queues, Target, TemporalError, WorkerRef, WorkerSlots, Workers};
+
+/// By Worker Deployment.
+#[derive(Default)]
+pub struct SimWorkers {
+    known: Mutex<BTreeMap<WorkerRef, Routing>>,
+    writes: Mutex<Vec<String>>,
+}
+
+impl SimWorkers {
+    /// All of them, to look at and to change behind the operator's back.
+    pub fn known(&self) -> MutexGuard<'_, BTreeMap<WorkerRef, Routing>> {
+        self.known.lock().unwrap()
+    }
+
+    /// Writes since the last time.
+    pub fn take_writes(&self) -> Vec<String> {
+        std::mem::take(&mut self.writes.lock().unwrap())
+    }
+
+    /// Build ids that pods poll with.
+    fn note_pollers(&self, api: &FakeApi, which: &WorkerRef) {
+        for pod in api.list::<Pod>(None) {
+            let (Some(worker), Some(build_id)) = (pod.labels().get(labels::WORKER), pod.labels().get(labels::BUILD_ID))
+            else {
+                continue;
+            };
+            if format!("{}/{worker}", pod.namespace().unwrap()) == which.deployment {
+                self.known()
+                    .entry(which.clone())
+                    .or_default()
+                    .versions
+                    .entry(build_id.clone())
+                    .or_insert_with(|| KnownVersion { state: VersionState::Inactive, ..KnownVersion::default() });
+            }
+        }
+    }
+}
+
+impl Workers for SimTemporal {
+    fn describe_worker<'a>(&'a self, _: &'a Target, which: &'a WorkerRef) -> Answer<'a, Option<Routing>> {
+        let answer = self.silent("DescribeWorkerDeployment").map(|()| {
+            self.workers.note_pollers(&self.api, which);
+            self.workers.known().get(which).cloned()
+        });
+        ready(answer).boxed()
+    }
+
+    fn change_worker<'a>(&'a self, _: &'a Target, which: &'a WorkerRef, act: &'a Act) -> Answer<'a, ()> {
+        let answer = self.silent("SetWorkerDeploymentCurrentVersion").and_then(|()| {
+            self.workers.writes.lock().unwrap().push(format!("{act:?}"));
+            change(&mut self.workers.known(), which, act)
+        });
+        ready(answer).boxed()
+    }
+
+    fn pollers<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str) -> Answer<'a, Vec<KnownQueue>> {
+        let queue = KnownQueue { name: "q".to_owned(), type_: QueueType::Workflow, pollers: Some(1) };
+        ready(self.silent("DescribeWorkerDeploymentVersion").map(|()| vec![queue])).boxed()
+    }
+
+    fn has_unversioned<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str, _: QueueType) -> Answer<'a, bool> {
+        ready(self.silent("DescribeTaskQueue").map(|()| false)).boxed()
+    }
+
+    fn runs<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str, _: u32) -> Answer<'a, Vec<RunState>> {
+        ready(self.silent("DescribeWorkflowExecution").map(|()| Vec::new())).boxed()
+    }
+}
+
+fn change(known: &mut BTreeMap<WorkerRef, Routing>, which: &WorkerRef, act: &Act) -> Result<(), TemporalError> {
+    let refused = |code| TemporalError::Refused { call: "a call", code, failure: None, message: "no".to_owned() };
+    let routing = known.get_mut(which).ok_or(refused("NOT_FOUND"))?;
+    match act {
+        Act::SetCurrent(build_id) => {
+            if let Some(old) = routing.current.take().and_then(|id| routing.versions.get_mut(&id)) {
+                old.state = VersionState::Draining;
+            }
+            if !build_id.is_empty() {
+                routing.versions.get_mut(build_id).ok_or(refused("NOT_FOUND"))?.state = VersionState::Current;
+                routing.current = Some(build_id.clone());
+            }
+        }
+        Act::DeleteVersion(build_id) => {
+            if routing.current.as_ref() == Some(build_id) {
+                return Err(refused("FAILED_PRECONDITION"));
+            }
+            routing.versions.remove(build_id);
+        }
+        Act::DeleteDeployment => {
+            if !routing.versions.is_empty() {
+                return Err(refused("FAILED_PRECONDITION"));
+            }
+            known.remove(which);
+        }
+        other => panic!("{other:?} is not simulated"),
+    }
+    Ok(())
+}
+
+impl Queues for SimTemporal {
+    fn version_load<'a>(
+        &'a self,
+        target: &'a Target,
+        namespace: &'a str,
+        deployment: &'a str,
+        build_id: &'a str,
+    ) -> Answer<'a, Option<Vec<QueueLoad>>> {
+        self.queues.version_load(target, namespace, deployment, build_id)
+    }
+
+    fn queue_load<'a>(
+        &'a self,
+        target: &'a Target,
+        namespace: &'a str,
+        queue: &'a str,
+        type_: QueueType,
+    ) -> Answer<'a, QueueLoad> {
+        self.queues.queue_load(target, namespace, queue, type_)
+    }
+
+    fn slots<'a>(&'a self, target: &'a Target, namespace: &'a str) -> Answer<'a, Option<Vec<WorkerSlots>>> {
+        self.queues.slots(target, namespace)
+    }
+}
