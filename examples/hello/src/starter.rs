@@ -13,7 +13,8 @@ use futures::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use temporalio_client::{
-    Client, UntypedWorkflow, WorkflowGetResultOptions, WorkflowListOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    Client, UntypedWorkflow, WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowListOptions,
+    WorkflowSignalOptions, WorkflowStartOptions,
 };
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -72,6 +73,11 @@ enum Verb {
         #[command(flatten)]
         route: Route,
     },
+    /// Print the history of a workflow, as replay tests read it.
+    History {
+        /// Its id.
+        id: String,
+    },
     /// List workflows and their results, the newest first.
     List {
         /// How many.
@@ -129,6 +135,11 @@ async fn carry_out(verb: Verb) -> Result<()> {
             let id = fresh("check");
             let check = client.start_workflow(Check::run, (), route.options(&id)).await?;
             print(&json!({"id": id, "result": check.get_result(WorkflowGetResultOptions::default()).await?}))
+        }
+        Verb::History { id } => {
+            let workflow = client.get_workflow_handle::<UntypedWorkflow>(id);
+            let text = workflow.fetch_history(WorkflowFetchHistoryOptions::default()).to_json().await?;
+            print(&serde_json::from_slice::<Value>(&text)?)
         }
         Verb::List { limit, query } => list(&client, &query, limit).await,
     }

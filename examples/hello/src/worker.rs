@@ -28,7 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Runs until the process is asked to end and has finished what it has.
 pub fn run(settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,temporalio_sdk_core=warn"));
     tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).init();
     tokio::runtime::Runtime::new().context("no runtime")?.block_on(async {
         let mut end = Ends::new()?;

@@ -126,5 +126,6 @@ fn patience(guest: &Guest) -> ActivityOptions {
 
 /// The build that runs this very task of the workflow; in a replay, the one that ran it then.
 fn build_of<W>(ctx: &WorkflowContext<W>) -> String {
-    ctx.current_deployment_version().map(|version| version.build_id).unwrap_or_default()
+    let version = ctx.current_deployment_version().filter(|version| !version.deployment_name.is_empty());
+    version.map(|version| version.build_id).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Whether the workflows still decide as they once did: histories that were recorded are run again. Who changes a workflow
 //! in a way that workflows under way would not survive finds it here, and gives it a new version or a patch marker.
 //!
-//! A history comes from `temporal workflow show --workflow-id ID --output json`.
+//! `hello history ID` prints the history of a workflow as it is kept here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 use hello::workflows::{Greeting, Visit};
