@@ -108,7 +108,7 @@ impl GrpcTemporal {
         self.call_within(deadline, target, call, ask).await
     }
 
-    /// Waits until a namespace may be changed.
+    /// Waits until a namespace, or the routes of its workers, may be changed.
     pub(super) async fn may_change(&self, target: &Target) {
         self.turns.change(&target.cluster).await;
     }
@@ -274,7 +274,8 @@ pub(super) fn request_within<M>(deadline: Duration, message: M) -> Request<M> {
     request
 }
 
-/// Without precedence: of changes of namespaces an operator may make a fifth of what others may (`system.operatorRPSRatio`).
+/// Without precedence: of changes of namespaces and of workers' routes an operator may make a fifth of what others may
+/// (`system.operatorRPSRatio`).
 pub(super) fn change_within<M>(deadline: Duration, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.set_timeout(deadline);

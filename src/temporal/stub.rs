@@ -25,8 +25,17 @@ use crate::schedule::{self, Definition, State};
 mod queues;
 mod workers;
 
-/// Calls that change a namespace.
-const CHANGES: [&str; 4] = ["RegisterNamespace", "UpdateNamespace", "AddSearchAttributes", "RemoveSearchAttributes"];
+/// Calls that change a namespace, or the routes of workers.
+const CHANGES: [&str; 8] = [
+    "RegisterNamespace",
+    "UpdateNamespace",
+    "AddSearchAttributes",
+    "RemoveSearchAttributes",
+    "SetWorkerDeploymentCurrentVersion",
+    "SetWorkerDeploymentRampingVersion",
+    "DeleteWorkerDeploymentVersion",
+    "DeleteWorkerDeployment",
+];
 
 /// Answers of the stub. All default to success.
 #[derive(Clone, Default)]

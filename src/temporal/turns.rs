@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Calls at a time, to each cluster.
 const AT_A_TIME: usize = 4;
-/// Changes of namespaces a second, to each cluster. Frontends take 10 of namespaces that they do not know yet
+/// Changes of namespaces and of workers' routes a second, to each cluster. Frontends take 10 of namespaces that they do not know yet
 /// (`frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs`), each 20 of all
 /// (`frontend.rps.namespaceReplicationInducingAPIs`), and refuse the rest.
 const CHANGES: NonZeroU32 = NonZeroU32::new(9).unwrap();
@@ -39,7 +39,7 @@ impl Turns {
         calls.acquire_owned().await.ok()
     }
 
-    /// Waits until a namespace may be changed.
+    /// Waits until a namespace, or the routes of its workers, may be changed.
     pub(super) async fn change(&self, cluster: &ClusterRef) {
         self.of(cluster).changes.until_ready().await;
     }

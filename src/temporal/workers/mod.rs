@@ -21,7 +21,7 @@ pub use fake::FakeWorkers;
 pub(super) use tokens::Tokens;
 
 use super::canary::workflow;
-use super::grpc::request_within;
+use super::grpc::change_within;
 use super::proto::deployment::WorkerDeploymentVersion;
 use super::proto::workflow as api;
 use super::queues::is_absent;
@@ -163,8 +163,9 @@ impl GrpcTemporal {
             identity: which.identity(),
             build_id: build_id.to_owned(),
         };
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(CHANGE, target, call, |channel| {
-            let request = request_within(CHANGE, message.clone());
+            let request = change_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_current_version(request).await }
         });
         let answer = answer.await.map(|answer| answer.conflict_token);
@@ -187,8 +188,9 @@ impl GrpcTemporal {
             identity: which.identity(),
             build_id: build_id.to_owned(),
         };
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(CHANGE, target, call, |channel| {
-            let request = request_within(CHANGE, message.clone());
+            let request = change_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_ramping_version(request).await }
         });
         let answer = answer.await.map(|answer| answer.conflict_token);
@@ -212,13 +214,14 @@ impl GrpcTemporal {
     /// One that is still draining or polled stays, which the next look shows.
     async fn delete_version(&self, target: &Target, which: &WorkerRef, build_id: &str) -> Result<(), TemporalError> {
         let call = "DeleteWorkerDeploymentVersion";
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(CHANGE, target, call, |channel| async move {
             let message = api::DeleteWorkerDeploymentVersionRequest {
                 namespace: which.namespace.clone(),
                 identity: which.identity(),
                 deployment_version: Some(which.version(build_id)),
             };
-            workflow(channel).delete_worker_deployment_version(request_within(CHANGE, message)).await
+            workflow(channel).delete_worker_deployment_version(change_within(CHANGE, message)).await
         });
         match answer.await {
             Ok(_) => Ok(()),
@@ -230,13 +233,14 @@ impl GrpcTemporal {
     /// One that still has versions stays.
     async fn delete_worker_deployment(&self, target: &Target, which: &WorkerRef) -> Result<(), TemporalError> {
         let call = "DeleteWorkerDeployment";
+        self.may_change(target).await;
         let answer = self.call_in_turn_within(CHANGE, target, call, |channel| async move {
             let message = api::DeleteWorkerDeploymentRequest {
                 namespace: which.namespace.clone(),
                 deployment_name: which.deployment.clone(),
                 identity: which.identity(),
             };
-            workflow(channel).delete_worker_deployment(request_within(CHANGE, message)).await
+            workflow(channel).delete_worker_deployment(change_within(CHANGE, message)).await
         });
         match answer.await {
             Ok(_) => Ok(()),
