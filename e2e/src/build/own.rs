@@ -14,8 +14,7 @@ pub fn binary(screen: &Screen, layout: &Layout) -> Result<PathBuf> {
     screen.step("build the operator", |step| {
         let log = layout.build().join("log/operator.log");
         step.log(&log);
-        let cargo =
-            Cmd::new("cargo").dir(&layout.repo).args(["build", "--release", "--locked", "-p", "temporal-operator"]);
+        let cargo = cargo().dir(&layout.repo).args(["build", "--release", "--locked", "-p", "temporal-operator"]);
         cargo.logged(&log).remedy("see the log; `cargo build --release -p temporal-operator` shows the same")
     })?;
     Ok(target(layout).join("release/temporal-operator"))
@@ -26,7 +25,7 @@ pub fn stand_in(screen: &Screen, layout: &Layout) -> Result<PathBuf> {
     screen.step("build the stand-in for Temporal", |step| {
         let log = layout.build().join("log/stand-in.log");
         step.log(&log);
-        let cargo = Cmd::new("cargo").dir(&layout.repo).args(["build", "--release", "--locked", "-p", "stand-in"]);
+        let cargo = cargo().dir(&layout.repo).args(["build", "--release", "--locked", "-p", "stand-in"]);
         cargo.logged(&log).remedy("see the log; `cargo build --release -p stand-in` shows the same")
     })?;
     Ok(target(layout).join("release/stand-in"))
@@ -38,7 +37,7 @@ pub fn example(screen: &Screen, layout: &Layout, name: &str, programs: &[&str]) 
     screen.step(&format!("build the example {name}"), |step| {
         let log = layout.build().join(format!("log/{name}.log"));
         step.log(&log);
-        let cargo = Cmd::new("cargo").dir(example_source(layout, name)).args(["build", "--release", "--locked"]);
+        let cargo = cargo().dir(example_source(layout, name)).args(["build", "--release", "--locked"]);
         let cargo = cargo.arg("--target-dir").arg(&target);
         cargo.logged(&log).remedy(format!(
             "see the log; `cargo build --release` in {} shows the same",
@@ -46,6 +45,15 @@ pub fn example(screen: &Screen, layout: &Layout, name: &str, programs: &[&str]) 
         ))
     })?;
     Ok(programs.iter().map(|program| target.join("release").join(program)).collect())
+}
+
+/// cargo as a shell starts it. This program was started by another cargo, and crates that look at what that one has left
+/// in the environment would be compiled again.
+fn cargo() -> Cmd {
+    let left = std::env::vars().map(|(name, _)| name).filter(|name| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|start| name.starts_with(start))
+    });
+    left.fold(Cmd::new("cargo"), |cargo, name| cargo.without_env(&name))
 }
 
 /// Where an example is.

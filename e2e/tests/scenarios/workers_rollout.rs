@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use temporal_operator::api::conditions;
 use temporal_operator::api::worker::VersionState;
 use tokio::time::sleep;
 
@@ -107,8 +108,9 @@ async fn workers_that_are_bad_get_no_traffic() {
     spec["template"] = missing;
     hello.apply(&spec).await;
     let began = Instant::now();
-    let late = failed(&hello).await;
-    let given_up = since(began);
+    let late = stalled(&hello, "VersionNotReady").await;
+    let told = since(began);
+    assert!(late.contains("hello:none"), "it says what is missing: {late}");
     stays(&hello, &good).await;
 
     // the next one is good again
@@ -119,7 +121,7 @@ async fn workers_that_are_bad_get_no_traffic() {
     assert_eq!(by_build(&said).into_iter().collect::<Vec<_>>(), [(next.as_str(), 5)]);
     hello.delete().await;
     println!(
-        "workers that are bad: one that fails its gate is back after {returned} ({why}), one whose pods never start after {given_up} ({late}); no workflow reached them"
+        "workers that are bad: one that fails its gate is back after {returned} ({why}), one whose pods never start is told after {told}; no workflow reached them"
     );
 }
 
@@ -132,6 +134,21 @@ async fn failed(hello: &Hello) -> String {
             return Err(brief(&status));
         }
         status.ramp.as_ref().and_then(|ramp| ramp.failed.clone()).ok_or_else(|| brief(&status))
+    })
+    .await
+}
+
+/// Waits until the worker is stalled with this reason for the newest generation; its sentence.
+async fn stalled(hello: &Hello, reason: &str) -> String {
+    until(&format!("it is stalled with {reason}"), PATIENCE, async || {
+        let worker = hello.api().get(hello.name).await.map_err(|error| error.to_string())?;
+        let status = worker.status.unwrap_or_default();
+        match conditions::get(&status.conditions, conditions::STALLED) {
+            Some(c) if c.reason == reason && c.observed_generation == worker.metadata.generation => {
+                Ok(c.message.clone())
+            }
+            _ => Err(brief(&status)),
+        }
     })
     .await
 }
