@@ -36,7 +36,7 @@ check: ## Format, lints and the tests that take seconds
 	cargo test -q $(HELLO) $(COMPILED)
 
 test: check ## Everything, the scenarios in their short form
-	cargo test -q --workspace --test crash --test faults --test namespaces --test schedules --test fake_api_test --test rollout_simulation --test scale --test scaling_simulation
+	cargo test -q --workspace --test crash --test faults --test namespaces --test schedules --test workers --test fake_api_test --test rollout_simulation --test worker_rollout_simulation --test scale --test scaling_simulation
 	@$(TESTBED) up $(if $(NODES),--nodes $(NODES))
 	@$(TESTBED) build browser helm
 	@$(TESTBED) images demo opensearch

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let dir = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("proto");
     println!("cargo::rerun-if-changed={}", dir.display());
     println!("cargo::rerun-if-changed=build.rs");
     let files = ["adminservice.proto", "operatorservice.proto", "workflowservice.proto"];
