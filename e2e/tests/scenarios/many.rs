@@ -11,6 +11,7 @@ use temporal_operator::api::resident::Phase;
 use super::audit::{Call, Moment, calls};
 use super::bed::{Bed, full};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::namespaces::{Kept, spec};
 use super::wait::{PATIENCE, since, until};
 
 /// A settled minute: more than one list of Temporal's namespaces is taken meanwhile.
@@ -56,7 +57,26 @@ async fn many_namespaces_at_once() {
     assert!(WRITES.iter().all(|call| !of_temporal.contains_key(*call)), "all is as declared: {of_temporal:?}");
     let told: Vec<_> = of_temporal.iter().map(|(call, count)| format!("{call} {count}")).collect();
     let settled = format!("settled, in {} s no write, and calls to Temporal: {}", SETTLED.as_secs(), told.join(", "));
-    scene.close(&format!("{made}; {settled}")).await;
+    let let_go = cluster_goes_first(&scene, &cluster).await;
+    scene.close(&format!("{made}; {settled}; {let_go}")).await;
+}
+
+/// A deletion waits for a cluster that is away, and no longer for one that is deleted.
+async fn cluster_goes_first(scene: &Scene, cluster: &Cluster) -> String {
+    let last = Kept { scene, name: "many-000" };
+    last.apply(&spec(cluster, &json!({"allowDeletion": true}))).await;
+    last.is(Phase::Ready, "").await;
+    let kubectl = |args: &[&str]| Bed::get().kubectl(&scene.namespace, args).unwrap();
+    kubectl(&["scale", "deployment", "main-frontend", "--replicas=0"]);
+    until("the frontend is away", PATIENCE, async || {
+        let left = cluster.pods("frontend").await;
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    })
+    .await;
+    last.delete();
+    last.is_told("temporal.io/let-go=true").await;
+    kubectl(&["delete", "temporalcluster", "main", "--wait=false"]);
+    format!("let go {} after its cluster was deleted", last.gone().await)
 }
 
 /// All of them in one `kubectl apply`.

@@ -45,12 +45,12 @@ impl Kept<'_> {
         .await
     }
 
-    fn delete(&self) {
+    pub fn delete(&self) {
         let args = ["delete", "tns", self.name, "--wait=false"];
         Bed::get().kubectl(&self.scene.namespace, &args).unwrap();
     }
 
-    async fn gone(&self) -> String {
+    pub async fn gone(&self) -> String {
         let began = Instant::now();
         until(&format!("{} is gone", self.name), PATIENCE, async || {
             match self.api().get_opt(self.name).await.map_err(|error| error.to_string())? {
@@ -258,7 +258,7 @@ async fn deletion(scene: &Scene, cluster: &Cluster) -> String {
 
 impl Kept<'_> {
     /// Waits until the sentence has these words, whatever the generation.
-    async fn is_told(&self, words: &str) {
+    pub async fn is_told(&self, words: &str) {
         until(&format!("{} says {words:?}", self.name), PATIENCE, async || {
             let namespace = self.api().get(self.name).await.map_err(|error| error.to_string())?;
             let message = namespace.status.and_then(|s| s.message).unwrap_or_default();
