@@ -209,6 +209,19 @@ async fn attributes_go_only_when_that_is_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_is_registered_where_search_attributes_are_in_an_index() {
+    let world = World::new();
+    let mut cluster = manifest();
+    let store = json!({"elasticsearch": {"url": "http://search:9200"}});
+    cluster.spec.persistence.visibility_store = serde_json::from_value(store).unwrap();
+    world.api.put(&cluster);
+    let _operator = world.operator();
+    world.settled().await;
+    world.api.put(&namespace(&json!({})));
+    until(&world, NAMESPACE, Phase::Ready, "").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_attributes_than_columns_are_named_and_the_rest_is_added() {
     let world = ready().await;
     let _operator = world.operator();

@@ -1,6 +1,7 @@
 //! The namespaces that Temporal has, asked for once for all resources of a cluster.
 
 use super::lock;
+use crate::api::SYSTEM_NAMESPACE;
 use crate::api::namespace::AttributeType;
 use crate::api::reference::ClusterRef;
 use crate::plan::namespace::{LiveNamespace, type_of_column};
@@ -51,7 +52,7 @@ impl Listings {
         let kept = Arc::clone(lock(&self.kept).entry(home.cluster.clone()).or_default());
         if fresh {
             let live = self.temporal.describe(target, name).await?;
-            let attributes = self.index(home, target, name).await?;
+            let attributes = self.index(home, target).await?;
             // no list is waited for, nor taken, for the sake of one namespace
             if let Some(listing) = kept.lock().await.as_mut() {
                 match &live {
@@ -65,7 +66,7 @@ impl Listings {
         let mut kept = kept.lock().await;
         let listing = match kept.take().filter(|listing| listing.taken.elapsed() < FRESH) {
             Some(listing) => listing,
-            None => self.list(home, target, name).await?,
+            None => self.list(home, target).await?,
         };
         let (live, attributes) = (listing.namespaces.get(name).cloned(), listing.attributes.clone());
         *kept = Some(listing);
@@ -86,16 +87,17 @@ impl Listings {
         lock(&self.kept).remove(cluster);
     }
 
-    async fn list(&self, home: &Home, target: &Target, name: &str) -> Result<Listing, TemporalError> {
+    async fn list(&self, home: &Home, target: &Target) -> Result<Listing, TemporalError> {
         let taken = Instant::now();
         let all = self.temporal.list(target).await?;
         let namespaces = all.into_iter().map(|live| (live.name.clone(), live)).collect();
-        Ok(Listing { taken, namespaces, attributes: self.index(home, target, name).await? })
+        Ok(Listing { taken, namespaces, attributes: self.index(home, target).await? })
     }
 
-    async fn index(&self, home: &Home, target: &Target, name: &str) -> Result<Attributes, TemporalError> {
+    /// An index has the same for all namespaces; asked for one that is not registered yet, Temporal would refuse.
+    async fn index(&self, home: &Home, target: &Target) -> Result<Attributes, TemporalError> {
         match home.host.attributes {
-            AttributeStore::Index => self.temporal.attributes(target, name).await,
+            AttributeStore::Index => self.temporal.attributes(target, SYSTEM_NAMESPACE).await,
             AttributeStore::Columns(_) => Ok(Attributes::new()),
         }
     }

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard};
+use temporal_operator::api::SYSTEM_NAMESPACE;
 use temporal_operator::api::labels;
 use temporal_operator::api::namespace::AttributeType;
 use temporal_operator::api::services::Role;
@@ -192,7 +193,11 @@ impl Namespaces for SimTemporal {
     }
 
     fn attributes<'a>(&'a self, _: &'a Target, name: &'a str) -> Answer<'a, BTreeMap<String, AttributeType>> {
-        ready(self.read("ListSearchAttributes", name, BTreeMap::new)).boxed()
+        let call = "ListSearchAttributes";
+        let known = name == SYSTEM_NAMESPACE || self.namespaces().contains_key(name);
+        let refused = || TemporalError::Refused { call, code: "NOT_FOUND", failure: None, message: "no".to_owned() };
+        let answer = self.read(call, name, BTreeMap::new);
+        ready(answer.and_then(|all| if known { Ok(all) } else { Err(refused()) })).boxed()
     }
 
     /// As the server does it: the next free column of the type, and silence about one that is there.

@@ -11,7 +11,7 @@ use temporal_operator::api::resident::Phase;
 use super::audit::{Call, Moment, calls};
 use super::bed::{Bed, full};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
-use super::namespaces::{Kept, spec};
+use super::namespaces::Kept;
 use super::wait::{PATIENCE, since, until};
 
 /// A settled minute: more than one list of Temporal's namespaces is taken meanwhile.
@@ -64,9 +64,9 @@ async fn many_namespaces_at_once() {
 /// A deletion waits for a cluster that is away, and no longer for one that is deleted.
 async fn cluster_goes_first(scene: &Scene, cluster: &Cluster) -> String {
     let last = Kept { scene, name: "many-000" };
-    last.apply(&spec(cluster, &json!({"allowDeletion": true}))).await;
-    last.is(Phase::Ready, "").await;
     let kubectl = |args: &[&str]| Bed::get().kubectl(&scene.namespace, args).unwrap();
+    kubectl(&["patch", "tns", last.name, "--type=merge", "-p", r#"{"spec":{"allowDeletion":true}}"#]);
+    last.is(Phase::Ready, "").await;
     kubectl(&["scale", "deployment", "main-frontend", "--replicas=0"]);
     until("the frontend is away", PATIENCE, async || {
         let left = cluster.pods("frontend").await;

@@ -13,7 +13,7 @@ use super::audit::{Call, Moment, calls};
 use super::bed::{Bed, full};
 use super::ground::Ground;
 use super::hello::{Hello, uids};
-use super::wait::{since, until};
+use super::wait::{PATIENCE, since, until};
 
 /// Secrets are looked at every half a minute or so.
 const ROTATION: Duration = Duration::from_secs(150);
@@ -128,6 +128,27 @@ async fn workers_that_are_settled_cost_no_write() {
     let writes: Vec<_> = calls(moment).into_iter().filter(|c| c.writes() && of_it(c)).collect();
     assert!(writes.is_empty(), "writes of a settled worker: {writes:#?}");
     assert_eq!(before, hello.api().get("calm").await.unwrap().resource_version(), "the resource is as it was");
+    let let_go = let_go(&hello).await;
+    println!(
+        "workers that are settled: two pods {scaled} after kubectl scale; no write in {} s; let go in {let_go}",
+        wanted.as_secs()
+    );
+}
+
+/// One whose Worker Deployment is to go along waits for that, unless it is let go.
+async fn let_go(hello: &Hello) -> String {
+    hello.apply(&hello.spec(&json!({"allowDeletion": true}))).await;
+    hello.settled().await;
+    let held = hello.api().get(hello.name).await.unwrap().metadata.finalizers.unwrap_or_default();
+    assert_eq!(held, ["temporal.io/deletion"]);
+    let kubectl = |args: &[&str]| Bed::get().kubectl(&hello.cluster.namespace, args).unwrap();
+    kubectl(&["annotate", "tw", hello.name, "temporal.io/let-go=true"]);
     hello.delete().await;
-    println!("workers that are settled: two pods {scaled} after kubectl scale; no write in {} s", wanted.as_secs());
+    let began = Instant::now();
+    until("it is gone", PATIENCE, async || match hello.api().get_opt(hello.name).await {
+        Ok(None) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    since(began)
 }

@@ -58,7 +58,7 @@ async fn workers_sleep_and_wake() {
 async fn workers_stay_while_temporal_is_away() {
     let ground = Ground::alone().await;
     let hello = Hello::new(&ground.cluster, "steady");
-    let scaling = json!({"min": 2, "max": 3, "scaleDownAfter": "5s", "idleAfter": "5s"});
+    let scaling = json!({"min": 2, "max": 3, "scaleDownAfter": "10s", "idleAfter": "10s"});
     let mut spec = hello.spec(&json!({"scaling": scaling, "sunset": {"scaleDownAfter": "2s", "deleteAfter": "5s"}}));
     let first = hello.current_after(&spec).await;
     hello.visit("steady-stay", &[]).await;
