@@ -91,7 +91,7 @@ async fn attributes(orders: &Kept<'_>, cluster: &Cluster, declared: Instant) -> 
     assert!(status.search_attributes_left.is_empty(), "an index has no columns: {:?}", status.search_attributes_left);
     let fields = orders.scene.search("/temporal_visibility_v1/_mapping");
     let fields = &fields["temporal_visibility_v1"]["mappings"]["properties"];
-    assert_eq!((&fields["CustomerId"]["type"], &fields["Total"]["type"]), (&json!("keyword"), &json!("double")));
+    assert_eq!((&fields["CustomerId"]["type"], &fields["Total"]["type"]), (&json!("keyword"), &json!("scaled_float")));
     // ready means usable, at the first try
     orders.start(cluster, "bought", "CustomerId=\"a\"").await.expect("the attribute can be used");
     orders.lists(cluster, "CustomerId = 'a'", "bought").await;
