@@ -65,7 +65,7 @@ fn kustomization(base: &str, profile: Profile, how: &Worker) -> Value {
         let body = json!({"apiVersion": "temporal.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": spec});
         patch(kind, body)
     };
-    let mark = json!({"template": {"metadata": {"annotations": {"temporal.io/image-key": how.image_key}}}});
+    let mark = json!({"template": {"metadata": {"annotations": {"image-key": how.image_key}}}});
     let mut all = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
