@@ -4,6 +4,7 @@ mod listings;
 mod loads;
 mod questions;
 mod seats;
+mod versions;
 mod workers;
 
 pub use listings::Listings;
@@ -31,6 +32,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use versions::Versions;
 
 /// Reading failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +61,7 @@ pub struct Observer {
     client: Client,
     stores: Stores,
     temporal: Arc<dyn Temporal>,
-    /// When the versions were read, and the versions.
-    secrets: Mutex<HashMap<ClusterRef, (Instant, SecretVersions)>>,
+    secrets: Versions<ClusterRef, String>,
     /// When Temporal was asked, and what it said.
     views: Mutex<HashMap<ClusterRef, (Instant, TemporalView)>>,
     /// What a role of a cluster went back to.
@@ -71,7 +72,7 @@ impl Observer {
     /// An observer on these watches.
     #[must_use]
     pub fn new(client: Client, stores: Stores, temporal: Arc<dyn Temporal>) -> Self {
-        let (secrets, views) = (Mutex::default(), Mutex::default());
+        let (secrets, views) = (Versions::default(), Mutex::default());
         Self { client, stores, temporal, secrets, views, ways_back: Mutex::default() }
     }
 
@@ -118,7 +119,7 @@ impl Observer {
     /// Drops what is remembered of a cluster that is gone, and its connections.
     pub fn forget(&self, namespace: &str, name: &str) {
         let cluster = ClusterRef { namespace: namespace.to_owned(), name: name.to_owned() };
-        lock(&self.secrets).remove(&cluster);
+        self.secrets.forget(&cluster);
         lock(&self.views).remove(&cluster);
         lock(&self.ways_back).remove(&cluster);
         self.temporal.forget(&cluster);
@@ -176,27 +177,19 @@ impl Observer {
         Ok(refusals)
     }
 
-    /// Versions of the Secrets by their metadata; their contents are never read.
+    /// Versions of the Secrets.
     async fn secret_versions(&self, cluster: &ValidCluster, settled: bool) -> Result<SecretVersions, ObserveError> {
         let key = cluster_ref(cluster);
-        let wanted = cluster.secret_names();
-        if let Some((at, known)) = lock(&self.secrets).get(&key)
-            && wanted.iter().all(|name| known.contains_key(*name))
-        {
-            let settled = settled && known.values().all(Option::is_some);
-            let fresh = if settled { SECRETS_FRESH + spread(&key, SECRETS_FRESH) } else { SECRETS_UNSETTLED };
-            if at.elapsed() < fresh {
-                return Ok(known.clone());
-            }
-        }
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &cluster.namespace);
-        let mut known = SecretVersions::new();
-        for name in wanted {
-            let version = api.get_metadata_opt(name).await?.and_then(|s| s.resource_version());
-            known.insert(name.to_owned(), version);
-        }
-        lock(&self.secrets).insert(key, (Instant::now(), known.clone()));
-        Ok(known)
+        let fresh = |whole: bool| {
+            if settled && whole { SECRETS_FRESH + spread(&key, SECRETS_FRESH) } else { SECRETS_UNSETTLED }
+        };
+        let read = |name: String| {
+            let api = api.clone();
+            async move { Ok(api.get_metadata_opt(&name).await?.and_then(|s| s.resource_version())) }
+        };
+        let wanted = cluster.secret_names().into_iter().map(str::to_owned);
+        self.secrets.of(&key, wanted, fresh, read).await
     }
 
     async fn ask_temporal(&self, cluster: &ValidCluster, live: &Live, now: Timestamp) -> TemporalView {

@@ -5,13 +5,13 @@
 mod fake_api;
 mod world;
 
-use fake_api::{Call, Cut};
+use fake_api::Call;
 use serde_json::{Value, json};
 use std::time::Duration;
 use temporal_operator::api::resident::Phase;
 use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalSchedule};
 use temporal_operator::temporal::ScheduleRef;
-use world::{CLUSTER, NAMESPACE, OPERATOR, World, manifest};
+use world::{CLUSTER, NAMESPACE, World, killed, manifest};
 
 const NAME: &str = "nightly";
 
@@ -150,7 +150,9 @@ enum Change {
     Delete,
 }
 
-impl Change {
+impl killed::Change for Change {
+    type End = (Option<String>, Option<(String, bool, String)>);
+
     async fn before(self) -> World {
         let world = serving().await;
         if self != Self::Make {
@@ -180,8 +182,12 @@ impl Change {
         }
     }
 
-    /// What there is in the end, without times.
-    fn end(self, world: &World) -> (Option<String>, Option<(String, bool, String)>) {
+    async fn done(self, world: &World) {
+        done(world).await;
+    }
+
+    /// Without times.
+    fn end(self, world: &World) -> Self::End {
         let resource = world.api.get::<TemporalSchedule>(NAMESPACE, NAME);
         let message = resource.and_then(|s| s.status).and_then(|s| s.message);
         let found = world.temporal.schedules.get(&which());
@@ -190,36 +196,12 @@ impl Change {
     }
 }
 
-fn counts(call: &Call) -> bool {
-    call.resource != "events"
-}
-
 #[rstest::rstest]
 #[case(Change::Make, 2)]
 #[case(Change::Alter, 2)]
 #[case(Change::Delete, 1)]
 #[tokio::test(start_paused = true)]
 async fn converges_after_a_crash_at_any_write(#[case] change: Change, #[case] least: usize) {
-    let world = change.before().await;
-    let operator = world.operator();
-    change.make(&world);
-    done(&world).await;
-    let expected = change.end(&world);
-    assert_eq!(expected.1.is_none(), matches!(change, Change::Delete), "what Temporal has in the end");
-    let writes = world.writes().iter().filter(|c| c.changed).count();
-    drop(operator);
-    assert!(writes >= least, "{change:?} takes only {writes} writes");
-    for nth in 1..=writes {
-        for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
-            let world = change.before().await;
-            let kill = world.api.kill_after_matching(OPERATOR, nth, cut, counts);
-            let first = world.operator();
-            change.make(&world);
-            let _ = tokio::time::timeout(Duration::from_secs(120), kill.fired()).await;
-            drop(first);
-            let _second = world.operator();
-            done(&world).await;
-            assert_eq!(change.end(&world), expected, "{change:?} killed {cut:?} write {nth} of {writes}");
-        }
-    }
+    let end = killed::converges(change, least).await;
+    assert_eq!(end.1.is_none(), matches!(change, Change::Delete), "what Temporal has in the end");
 }

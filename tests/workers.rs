@@ -5,7 +5,7 @@
 mod fake_api;
 mod world;
 
-use fake_api::{Call, Cut, FakeApi};
+use fake_api::{Call, FakeApi};
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -17,7 +17,7 @@ use temporal_operator::api::resident::Phase;
 use temporal_operator::api::worker::TemporalWorkerStatus;
 use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalWorker, labels};
 use tokio::time::{sleep, timeout};
-use world::{CLUSTER, NAMESPACE, OPERATOR, World, manifest};
+use world::{CLUSTER, NAMESPACE, World, killed, manifest};
 
 const NAME: &str = "orders";
 
@@ -328,7 +328,9 @@ enum Change {
     Delete,
 }
 
-impl Change {
+impl killed::Change for Change {
+    type End = (BTreeMap<String, Value>, String);
+
     async fn before(self) -> World {
         let world = ready().await;
         if matches!(self, Self::Alter | Self::Delete) {
@@ -349,6 +351,19 @@ impl Change {
             Self::Delete => drop(world.api.delete::<TemporalWorker>(NAMESPACE, NAME)),
         }
     }
+
+    async fn done(self, world: &World) {
+        done(world).await;
+    }
+
+    /// What there is of workers, of Kubernetes and of Temporal.
+    fn end(self, world: &World) -> Self::End {
+        let mut state = world.state();
+        state.retain(|name, object| {
+            name.contains("TemporalWorker") || object.to_string().contains("\"worker.temporal.io/name\"")
+        });
+        (state, format!("{:?}", world.temporal.workers.known()))
+    }
 }
 
 /// Waits until the worker is ready as it is now, or gone, and the operator silent.
@@ -361,15 +376,6 @@ async fn done(world: &World) {
     world.api.wait_quiet(Duration::from_secs(60)).await;
 }
 
-/// What there is of workers in the end, of Kubernetes and of Temporal.
-fn end(world: &World) -> (BTreeMap<String, Value>, String) {
-    let mut state = world.state();
-    state.retain(|name, object| {
-        name.contains("TemporalWorker") || object.to_string().contains("\"worker.temporal.io/name\"")
-    });
-    (state, format!("{:?}", world.temporal.workers.known()))
-}
-
 #[rstest::rstest]
 #[case(Change::Make, 5)]
 #[case(Change::MakeUnversioned, 4)]
@@ -377,25 +383,5 @@ fn end(world: &World) -> (BTreeMap<String, Value>, String) {
 #[case(Change::Delete, 2)]
 #[tokio::test(start_paused = true)]
 async fn an_operator_that_is_killed_at_any_write_converges(#[case] change: Change, #[case] least: usize) {
-    let world = change.before().await;
-    let operator = world.operator();
-    change.make(&world);
-    done(&world).await;
-    let expected = end(&world);
-    let writes = world.writes().iter().filter(|c| c.changed).count();
-    drop(operator);
-    assert!(writes >= least, "{change:?} takes only {writes} writes");
-    for nth in 1..=writes {
-        for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
-            let world = change.before().await;
-            let kill = world.api.kill_after_matching(OPERATOR, nth, cut, |call| call.resource != "events");
-            let first = world.operator();
-            change.make(&world);
-            let _ = timeout(Duration::from_secs(120), kill.fired()).await;
-            drop(first);
-            let _second = world.operator();
-            done(&world).await;
-            assert_eq!(end(&world), expected, "{change:?} killed {cut:?} write {nth} of {writes}");
-        }
-    }
+    killed::converges(change, least).await;
 }

@@ -111,21 +111,21 @@ impl Applier {
         &self,
         owner: &str,
         namespace: &str,
-        changes: Changes<'_>,
+        changes: &Changes,
         live: &Live,
     ) -> Result<Applied, ApplyError> {
         let mut done = Applied::default();
-        for handover in changes.handovers {
+        for handover in &changes.handovers {
             self.hand_over(namespace, handover, live).await?;
         }
-        for object in changes.objects {
+        for object in &changes.objects {
             if self.ensure(owner, namespace, object, live).await? {
                 done.sent += 1;
             } else {
                 done.skipped += 1;
             }
         }
-        for key in changes.prune {
+        for key in &changes.prune {
             self.delete(namespace, key, live).await?;
             done.deleted += 1;
         }

@@ -84,7 +84,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Ok(plan) => plan,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
-    let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, plan.changes(), &live).await;
+    let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, &plan.changes, &live).await;
     let done = match applied {
         Ok(done) => done,
         Err(error) => return held_up(cluster, ctx, &old, plan.status, error, now).await,

@@ -165,7 +165,7 @@ impl Kind for Kept {
         plan::plan(valid, object.metadata.generation, seat, seen, old, now)
     }
 
-    async fn apply(&self, object: &TemporalWorker, changes: Changes<'_>) -> Result<Applied, ApplyError> {
+    async fn apply(&self, object: &TemporalWorker, changes: &Changes) -> Result<Applied, ApplyError> {
         let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
         let live = self.observer.live(&namespace, &uid);
         self.applier.apply(&uid, &namespace, changes, &live).await

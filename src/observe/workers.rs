@@ -1,5 +1,6 @@
 //! What a worker has in Kubernetes, what work waits for it, and how long Temporal has been silent about it.
 
+use super::versions::Versions;
 use super::{LoadKey, Loads, ObserveError, lock, spread};
 use crate::api::labels;
 use crate::api::worker::{GateInput, VersionState};
@@ -31,7 +32,7 @@ pub struct WorkerObserver {
     client: Client,
     stores: Stores,
     loads: Arc<Loads>,
-    configs: Mutex<HashMap<Place, (Instant, ConfigVersions)>>,
+    configs: Versions<Place, ConfigRef>,
     /// Since when Temporal has been silent about a worker.
     silences: Mutex<HashMap<Place, Instant>>,
 }
@@ -40,7 +41,7 @@ impl WorkerObserver {
     /// An observer on these watches.
     #[must_use]
     pub fn new(client: Client, stores: Stores, loads: Arc<Loads>) -> Self {
-        Self { client, stores, loads, configs: Mutex::default(), silences: Mutex::default() }
+        Self { client, stores, loads, configs: Versions::default(), silences: Mutex::default() }
     }
 
     /// The live objects of the worker with this uid.
@@ -157,38 +158,31 @@ impl WorkerObserver {
 
     /// Drops what is remembered of a worker that is gone.
     pub fn forget(&self, place: &Place) {
-        lock(&self.configs).remove(place);
+        self.configs.forget(place);
         lock(&self.silences).remove(place);
     }
 
-    /// Versions by metadata; contents are never read.
     async fn configs(&self, place: &Place, wanted: BTreeSet<ConfigRef>) -> Result<ConfigVersions, ObserveError> {
         if wanted.is_empty() {
             return Ok(ConfigVersions::new());
         }
-        if let Some((at, known)) = lock(&self.configs).get(place)
-            && wanted.iter().all(|config| known.contains_key(config))
-        {
-            let whole = known.values().all(Option::is_some);
-            let fresh = if whole { CONFIGS_FRESH + spread(place, CONFIGS_FRESH) } else { CONFIGS_MISSING };
-            if at.elapsed() < fresh {
-                return Ok(known.clone());
-            }
-        }
+        let fresh = |whole: bool| if whole { CONFIGS_FRESH + spread(place, CONFIGS_FRESH) } else { CONFIGS_MISSING };
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &place.0);
         let config_maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &place.0);
-        let mut known = ConfigVersions::new();
-        for config in wanted {
-            let version = match &config {
-                ConfigRef::Secret(name) => secrets.get_metadata_opt(name).await?.and_then(|s| s.resource_version()),
-                ConfigRef::ConfigMap(name) => {
-                    config_maps.get_metadata_opt(name).await?.and_then(|c| c.resource_version())
-                }
-            };
-            known.insert(config, version);
-        }
-        lock(&self.configs).insert(place.clone(), (Instant::now(), known.clone()));
-        Ok(known)
+        let read = |config: ConfigRef| {
+            let (secrets, config_maps) = (secrets.clone(), config_maps.clone());
+            async move {
+                Ok(match config {
+                    ConfigRef::Secret(name) => {
+                        secrets.get_metadata_opt(&name).await?.and_then(|s| s.resource_version())
+                    }
+                    ConfigRef::ConfigMap(name) => {
+                        config_maps.get_metadata_opt(&name).await?.and_then(|c| c.resource_version())
+                    }
+                })
+            }
+        };
+        self.configs.of(place, wanted, fresh, read).await
     }
 }
 

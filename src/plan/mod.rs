@@ -40,12 +40,8 @@ use std::time::Duration;
 /// What one reconcile does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Objects to have exactly so, in the order of application.
-    pub objects: Vec<Object>,
-    /// Objects of the cluster to delete.
-    pub prune: Vec<ObjectKey>,
-    /// Numbers of pods that are the operator's no longer.
-    pub handovers: Vec<Handover>,
+    /// What is to be done in Kubernetes.
+    pub changes: Changes,
     /// The status to report.
     pub status: TemporalClusterStatus,
     /// When to look again although nothing was heard.
@@ -54,21 +50,15 @@ pub struct Plan {
     pub lasts: bool,
 }
 
-impl Plan {
-    /// What is to be done in Kubernetes.
-    #[must_use]
-    pub fn changes(&self) -> Changes<'_> {
-        Changes { objects: &self.objects, prune: &self.prune, handovers: &self.handovers }
-    }
-}
-
-/// What a plan has to do in Kubernetes.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub struct Changes<'a> {
-    pub objects: &'a [Object],
-    pub prune: &'a [ObjectKey],
-    pub handovers: &'a [Handover],
+/// What is to be done in Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Objects to have exactly so, in the order of application.
+    pub objects: Vec<Object>,
+    /// Objects of the resource to delete.
+    pub prune: Vec<ObjectKey>,
+    /// Numbers of pods that are the operator's no longer.
+    pub handovers: Vec<Handover>,
 }
 
 /// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
@@ -126,16 +116,18 @@ pub fn cluster(
     let blockers = Blockers { taken, missing_secrets: &missing, closed, unsent: unsent.as_ref(), notes: &notes };
     let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
     Ok(Plan {
-        prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
-        handovers: objects
-            .iter()
-            .filter_map(|o| autoscaling::handover(o, seen.deployments.iter().map(AsRef::as_ref)))
-            .collect(),
+        changes: Changes {
+            prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
+            handovers: objects
+                .iter()
+                .filter_map(|o| autoscaling::handover(o, seen.deployments.iter().map(AsRef::as_ref)))
+                .collect(),
+            objects,
+        },
         wake: wake(&health, &schema, silence(&rollout, seen, now), now),
         // the clock counts where something is on its way, and where Temporal's proof is missing
         lasts: health.settled && health.membership.truth == Truth::True && !autoscaling::is_waited_for(seen, now),
         status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
-        objects,
     })
 }
 

@@ -1,10 +1,9 @@
 //! What the plans of all kinds have in common whose resources live on a cluster.
 
+use super::Changes;
 use super::seat::Seat;
-use super::{Changes, Handover};
 use crate::api::conditions::{self, READY, RECONCILING, STALLED, Truth};
 use crate::api::resident::{Phase, Told};
-use crate::build::{Object, ObjectKey};
 use crate::validate::Invalid;
 use k8s_openapi::jiff::Timestamp;
 use std::time::Duration;
@@ -12,8 +11,8 @@ use std::time::Duration;
 /// What is to be done for a resource. `A` is a write to Temporal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResidentPlan<A, S> {
-    /// What is to be done in Kubernetes, before anything is written to Temporal.
-    pub kubernetes: Kubernetes,
+    /// What is to be done in Kubernetes, before anything is written to Temporal; most kinds have nothing there.
+    pub changes: Changes,
     /// Writes to Temporal, in this order.
     pub acts: Vec<A>,
     /// Whether the status is told before the first of them.
@@ -26,25 +25,6 @@ pub struct ResidentPlan<A, S> {
     pub news: Vec<News>,
     /// When to look again.
     pub wake: Wake,
-}
-
-/// What a resource has in Kubernetes; most kinds have nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kubernetes {
-    /// Objects to have exactly so, in the order of application.
-    pub objects: Vec<Object>,
-    /// Objects of the resource to delete.
-    pub prune: Vec<ObjectKey>,
-    /// Numbers of pods that are the operator's no longer.
-    pub handovers: Vec<Handover>,
-}
-
-impl Kubernetes {
-    /// The same, to be carried out.
-    #[must_use]
-    pub fn changes(&self) -> Changes<'_> {
-        Changes { objects: &self.objects, prune: &self.prune, handovers: &self.handovers }
-    }
 }
 
 /// What becomes of the finalizer.

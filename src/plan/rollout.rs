@@ -8,7 +8,7 @@ mod role;
 
 pub use failure::is_late;
 pub use ring::difference as ring_difference;
-pub use role::{Progress, RoleState, is_complete};
+pub use role::{Progress, RoleState, has_stalled, is_complete};
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};

@@ -69,7 +69,7 @@ impl World {
     fn step(&mut self) -> Plan {
         let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at()).unwrap();
         self.status = plan.status.clone();
-        for object in &plan.objects {
+        for object in &plan.changes.objects {
             let key = object.key();
             let applied_hash = Some(object.sealed().unwrap().hash);
             self.seen.children.retain(|c| c.key != key);
@@ -212,12 +212,12 @@ impl World {
 }
 
 fn jobs(plan: &Plan) -> Vec<String> {
-    plan.objects.iter().filter(|o| o.kind() == Kind::Job).map(|o| o.key().name).collect()
+    plan.changes.objects.iter().filter(|o| o.kind() == Kind::Job).map(|o| o.key().name).collect()
 }
 
 fn roles(plan: &Plan) -> Vec<String> {
     let name = |o: &Object| o.key().name.trim_start_matches("c-").to_owned();
-    plan.objects.iter().filter(|o| o.kind() == Kind::Deployment).map(name).collect()
+    plan.changes.objects.iter().filter(|o| o.kind() == Kind::Deployment).map(name).collect()
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn every_role_is_made_at_once_when_the_schema_is_there() {
         world.status.persistence.as_ref().unwrap().default_store.as_ref().unwrap().schema_version.as_deref(),
         Some("1.31.2")
     );
-    let kinds: Vec<_> = plan.objects.iter().map(Object::kind).collect();
+    let kinds: Vec<_> = plan.changes.objects.iter().map(Object::kind).collect();
     assert!(kinds.is_sorted(), "what pods need is applied first: {kinds:?}");
 }
 
@@ -275,7 +275,7 @@ fn a_store_that_moves_to_another_database_is_set_up_there() {
     let plan = world.step();
     assert!(jobs(&plan)[0].starts_with("c-schema-default-"));
     assert!(roles(&plan).is_empty(), "the roles keep what they have until the new schema is there");
-    assert!(!plan.prune.iter().any(|k| k.kind == Kind::Deployment), "{:?}", plan.prune);
+    assert!(!plan.changes.prune.iter().any(|k| k.kind == Kind::Deployment), "{:?}", plan.changes.prune);
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn a_failed_job_is_tried_again_after_a_growing_delay_and_says_why() {
         jobs(&plan),
         [job::name(&world.valid(), &world.valid().default_store, &secret_versions(&world.seen), 2)]
     );
-    assert_eq!(plan.prune.len(), 1, "the failed try goes: {:?}", plan.prune);
+    assert_eq!(plan.changes.prune.len(), 1, "the failed try goes: {:?}", plan.changes.prune);
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn a_role_that_does_not_get_ready_holds_the_others_back() {
     world.see_deployment(stuck);
     let plan = world.step();
     assert_eq!(roles(&plan), ["matching"]);
-    assert!(plan.prune.is_empty(), "{:?}", plan.prune);
+    assert!(plan.changes.prune.is_empty(), "{:?}", plan.changes.prune);
     assert!(world.message().starts_with("The matching role"), "{}", world.message());
 }
 
@@ -437,7 +437,9 @@ fn scaling_does_not_roll_pods_and_is_not_held_back() {
     let plan = world.step();
     assert_eq!(roles(&plan), ["matching", "history", "frontend", "worker"]);
     let wanted = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
-    let Some(Object::Deployment(history)) = plan.objects.iter().find(|o| o.key() == wanted) else { unreachable!() };
+    let Some(Object::Deployment(history)) = plan.changes.objects.iter().find(|o| o.key() == wanted) else {
+        unreachable!()
+    };
     assert_eq!(history.spec.as_ref().unwrap().replicas, Some(3));
 }
 
@@ -494,7 +496,11 @@ fn a_secret_that_goes_does_not_stop_a_serving_cluster() {
     world.seen.secrets.insert("s".to_owned(), None);
     let plan = world.step();
     assert!(roles(&plan).is_empty(), "{:?}", roles(&plan));
-    assert!(plan.prune.iter().all(|k| k.kind == Kind::Job), "only Jobs that have ended may go: {:?}", plan.prune);
+    assert!(
+        plan.changes.prune.iter().all(|k| k.kind == Kind::Job),
+        "only Jobs that have ended may go: {:?}",
+        plan.changes.prune
+    );
     assert_eq!(world.condition(READY), ("True", "SecretMissing"));
     assert_eq!(world.status.phase, Some(Phase::Degraded));
 }
@@ -525,7 +531,7 @@ fn a_job_at_work_is_waited_for_whatever_it_was_made_for() {
     world.begin_job();
     world.resource.spec.version = Some("1.32.0".to_owned());
     let plan = world.step();
-    assert!(jobs(&plan).is_empty() && plan.prune.is_empty(), "{:?}", plan.prune);
+    assert!(jobs(&plan).is_empty() && plan.changes.prune.is_empty(), "{:?}", plan.changes.prune);
     assert!(world.message().contains("is running"), "{}", world.message());
 }
 
@@ -536,10 +542,15 @@ fn a_dynamic_config_change_touches_one_object() {
     world.resource.spec.dynamic_config =
         Some(serde_json::from_value(json!({"values": {"limit.blobSize.error": [{"value": 2_097_152}]}})).unwrap());
     let after = world.step();
-    let changed: Vec<_> =
-        after.objects.iter().filter(|o| !before.objects.contains(o)).map(|o| o.key().to_string()).collect();
+    let changed: Vec<_> = after
+        .changes
+        .objects
+        .iter()
+        .filter(|o| !before.changes.objects.contains(o))
+        .map(|o| o.key().to_string())
+        .collect();
     assert_eq!(changed, ["ConfigMap c-dynamicconfig"]);
-    let Some(Object::ConfigMap(map)) = after.objects.iter().find(|o| o.key().name == "c-dynamicconfig") else {
+    let Some(Object::ConfigMap(map)) = after.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig") else {
         unreachable!()
     };
     assert!(
@@ -567,7 +578,7 @@ fn what_is_no_longer_wanted_is_pruned_and_what_pods_still_need_is_not() {
     let ui = ObjectKey { kind: Kind::Deployment, name: "c-ui".to_owned() };
     world.see_child(ui.clone(), None);
     let plan = world.step();
-    assert_eq!(plan.prune, [ui, map("unused")]);
+    assert_eq!(plan.changes.prune, [ui, map("unused")]);
 }
 
 #[test]
@@ -654,13 +665,13 @@ fn an_internal_frontend_that_is_switched_off_stays_until_no_role_uses_it() {
     with_internal_frontend(&mut world, false);
     for role in [Role::Matching, Role::History, Role::Frontend, Role::Worker] {
         let plan = world.step();
-        assert!(internal(&plan.prune).is_empty(), "{role} still uses it: {:?}", plan.prune);
+        assert!(internal(&plan.changes.prune).is_empty(), "{role} still uses it: {:?}", plan.changes.prune);
         assert_eq!(world.condition(READY).0, "True", "{}", world.message());
         assert_eq!(world.status.services.len(), 4);
         world.run_role(role);
     }
     let plan = world.step();
-    let kinds: Vec<_> = internal(&plan.prune).iter().map(|k| k.kind).collect();
+    let kinds: Vec<_> = internal(&plan.changes.prune).iter().map(|k| k.kind).collect();
     let all = [Kind::Deployment, Kind::PodDisruptionBudget, Kind::Service, Kind::Service, Kind::ServiceAccount];
     assert_eq!(kinds, all, "pods go first");
     assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
@@ -694,13 +705,13 @@ fn monitors_wait_for_their_kind_and_hold_nothing_up() {
     let mut world = World::new();
     let monitors = json!({"enabled": true, "prometheus": {"scrapeConfig": {"serviceMonitor": {"enabled": true}}}});
     world.resource.spec.metrics = serde_json::from_value(monitors).unwrap();
-    let made = |plan: &Plan| plan.objects.iter().filter(|o| o.kind() == Kind::ServiceMonitor).count();
+    let made = |plan: &Plan| plan.changes.objects.iter().filter(|o| o.kind() == Kind::ServiceMonitor).count();
     assert_eq!(made(&world.step()), 0);
     let mut objects = build::foundation(&world.valid()).unwrap();
     assert!(leave_out_unserved(&mut objects, &world.seen)[0].contains("which is not installed"));
     world.seen.monitors_served = true;
     assert_eq!(made(&world.step()), 4);
     world.resource.spec.metrics = None;
-    let pruned = world.step().prune;
+    let pruned = world.step().changes.prune;
     assert_eq!(pruned.iter().filter(|k| k.kind == Kind::ServiceMonitor).count(), 4, "{pruned:?}");
 }

@@ -108,9 +108,19 @@ impl GrpcTemporal {
         self.call_within(deadline, target, call, ask).await
     }
 
-    /// Waits until a namespace, or the routes of its workers, may be changed.
-    pub(super) async fn may_change(&self, target: &Target) {
+    /// The same, when a namespace, or the routes of its workers, may be changed.
+    pub(super) async fn change_in_turn<T, F>(
+        &self,
+        deadline: Duration,
+        target: &Target,
+        call: &'static str,
+        ask: impl Fn(Channel) -> F,
+    ) -> Result<T, TemporalError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
         self.turns.change(&target.cluster).await;
+        self.call_in_turn_within(deadline, target, call, ask).await
     }
 
     async fn call_within<T, F>(

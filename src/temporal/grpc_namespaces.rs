@@ -55,8 +55,7 @@ impl GrpcTemporal {
     }
 
     async fn register_namespace(&self, target: &Target, wanted: &Registration) -> Result<(), TemporalError> {
-        self.may_change(target).await;
-        let answer = self.call_in_turn(target, "RegisterNamespace", |channel| async move {
+        let answer = self.change_in_turn(self.deadline, target, "RegisterNamespace", |channel| async move {
             let message = api::RegisterNamespaceRequest {
                 namespace: wanted.name.clone(),
                 description: wanted.description.clone(),
@@ -71,8 +70,7 @@ impl GrpcTemporal {
     }
 
     async fn update_namespace(&self, target: &Target, name: &str, change: &Change) -> Result<(), TemporalError> {
-        self.may_change(target).await;
-        let answer = self.call_in_turn(target, "UpdateNamespace", |channel| async move {
+        let answer = self.change_in_turn(self.deadline, target, "UpdateNamespace", |channel| async move {
             let info = UpdateNamespaceInfo {
                 description: change.description.clone().unwrap_or_default(),
                 owner_email: change.owner_email.clone().unwrap_or_default(),
@@ -131,8 +129,7 @@ impl GrpcTemporal {
         name: &str,
         attributes: &BTreeMap<String, AttributeType>,
     ) -> Result<(), TemporalError> {
-        self.may_change(target).await;
-        let answer = self.call_in_turn_within(DELETION, target, "AddSearchAttributes", |channel| async move {
+        let answer = self.change_in_turn(DELETION, target, "AddSearchAttributes", |channel| async move {
             let message = operator::AddSearchAttributesRequest {
                 search_attributes: attributes.iter().map(|(name, type_)| (name.clone(), number_of(*type_))).collect(),
                 namespace: name.to_owned(),
@@ -143,8 +140,7 @@ impl GrpcTemporal {
     }
 
     async fn remove(&self, target: &Target, name: &str, attributes: &[String]) -> Result<(), TemporalError> {
-        self.may_change(target).await;
-        let answer = self.call_in_turn(target, "RemoveSearchAttributes", |channel| async move {
+        let answer = self.change_in_turn(self.deadline, target, "RemoveSearchAttributes", |channel| async move {
             let message = operator::RemoveSearchAttributesRequest {
                 search_attributes: attributes.to_vec(),
                 namespace: name.to_owned(),

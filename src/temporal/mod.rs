@@ -42,7 +42,7 @@ pub use queues::{FakeQueues, QueueLoad, Queues, Stats, WorkerSlots};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
 pub use target::{PodRef, Target};
 pub use view::{ClusterView, ShardView};
-pub use workers::{FakeWorkers, WorkerRef, Workers};
+pub use workers::{WorkerRef, Workers};
 
 /// What the operator asks a Temporal cluster.
 ///

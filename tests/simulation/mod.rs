@@ -144,16 +144,18 @@ impl Simulation {
         let plan = planned(now);
         if plan.lasts && plan.status == old {
             let later = planned(now + SignedDuration::from_hours(10_000));
-            if (&later.objects, &later.prune, &later.status) != (&plan.objects, &plan.prune, &plan.status) {
+            if (&later.changes.objects, &later.changes.prune, &later.status)
+                != (&plan.changes.objects, &plan.changes.prune, &plan.status)
+            {
                 return Err("a plan that was to last is another one later".to_owned());
             }
         }
         let cut = if faults == Faults::Many && self.rng.u8(0..10) == 0 {
-            self.rng.usize(0..plan.objects.len() + 2)
+            self.rng.usize(0..plan.changes.objects.len() + 2)
         } else {
             usize::MAX
         };
-        let mut objects = plan.objects;
+        let mut objects = plan.changes.objects;
         if self.careless && self.second() >= 200 {
             objects =
                 temporal_operator::build::everything(&valid, &temporal_operator::build::SecretVersions::new()).unwrap();
@@ -166,7 +168,7 @@ impl Simulation {
         if cut < count {
             return Ok(());
         }
-        for key in plan.prune {
+        for key in plan.changes.prune {
             self.jobs.remove(&key.name);
             self.others.remove(&key);
             if let Some(role) =

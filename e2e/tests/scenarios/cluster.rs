@@ -275,6 +275,23 @@ impl Cluster {
         all
     }
 
+    /// Gives a role so many pods by hand.
+    pub fn scale(&self, role: &str, pods: u32) {
+        let name = format!("{}-{role}", self.name);
+        let args = ["scale", "deployment", &name, &format!("--replicas={pods}")];
+        Bed::get().kubectl(&self.namespace, &args).unwrap();
+    }
+
+    /// Takes a role away, and waits until its pods are gone.
+    pub async fn without(&self, role: &str) {
+        self.scale(role, 0);
+        until(&format!("the {role} role of {self} is away"), PATIENCE, async || {
+            let left = self.pods(role).await;
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
+    }
+
     /// `address:port` of the frontend's Service, as the host reaches it.
     pub async fn frontend(&self) -> String {
         format!("{}:7233", self.service_ip("frontend").await)

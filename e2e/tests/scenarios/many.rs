@@ -67,12 +67,7 @@ async fn cluster_goes_first(scene: &Scene, cluster: &Cluster) -> String {
     let kubectl = |args: &[&str]| Bed::get().kubectl(&scene.namespace, args).unwrap();
     kubectl(&["patch", "tns", last.name, "--type=merge", "-p", r#"{"spec":{"allowDeletion":true}}"#]);
     last.is(Phase::Ready, "").await;
-    kubectl(&["scale", "deployment", "main-frontend", "--replicas=0"]);
-    until("the frontend is away", PATIENCE, async || {
-        let left = cluster.pods("frontend").await;
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    })
-    .await;
+    cluster.without("frontend").await;
     last.delete();
     last.is_told("temporal.io/let-go=true").await;
     kubectl(&["delete", "temporalcluster", "main", "--wait=false"]);

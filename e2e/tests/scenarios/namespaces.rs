@@ -240,16 +240,10 @@ async fn deletion(scene: &Scene, cluster: &Cluster) -> String {
         if count.contains('1') { Ok(()) } else { Err(count) }
     })
     .await;
-    let scale = |to: &str| Bed::get().kubectl(&scene.namespace, &["scale", "deployment", "main-worker", to]).unwrap();
-    scale("--replicas=0");
-    until("the worker role is away", PATIENCE, async || {
-        let left = cluster.pods("worker").await;
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    })
-    .await;
+    cluster.without("worker").await;
     doomed.delete();
     doomed.is_told("temporal.io/let-go=true").await;
-    scale("--replicas=1");
+    cluster.scale("worker", 1);
     let gone = doomed.gone().await;
     doomed.event("NamespaceDeleting", "with 1 open workflow.").await;
     doomed.live(cluster).await.expect_err("Temporal has it no longer");

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use temporal_operator::api::worker::VersionState;
 use tokio::time::sleep;
 
-use super::bed::Bed;
 use super::ground::Ground;
 use super::hello::{Hello, brief, is, seconds, uids, version};
 use super::wait::{PATIENCE, since, until};
@@ -68,16 +67,7 @@ async fn workers_stay_while_temporal_is_away() {
     hello.shows("the first drains and the second has two pods", draining).await;
 
     let before = uids(&hello.pods().await);
-    let frontend = |to: &str| {
-        let args = ["scale", "deployment", "main-frontend", to];
-        Bed::get().kubectl(&ground.cluster.namespace, &args).unwrap();
-    };
-    frontend("--replicas=0");
-    until("the frontend is away", PATIENCE, async || {
-        let left = ground.cluster.pods("frontend").await;
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    })
-    .await;
+    ground.cluster.without("frontend").await;
     let began = Instant::now();
 
     // what its workflow needs is deleted meanwhile, and comes back from what the operator has kept
@@ -104,7 +94,7 @@ async fn workers_stay_while_temporal_is_away() {
     let of_first = version(&status, &first).map_or(0, |v| v.replicas).max(1) as usize;
     assert!(kept + of_first >= before.len(), "pods of the second version were replaced: {before:?} {after:?}");
 
-    frontend("--replicas=1");
+    ground.cluster.scale("frontend", 1);
     let back = Instant::now();
     let greeting = hello.greet(1, 1.0, &[]).await;
     assert_eq!(greeting[0].build(), second, "the same workers go on");

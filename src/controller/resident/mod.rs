@@ -99,7 +99,7 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     fn apply(
         &self,
         _object: &Self::Object,
-        _changes: Changes<'_>,
+        _changes: &Changes,
     ) -> impl Future<Output = Result<Applied, ApplyError>> + Send {
         ready(Ok(Applied::default()))
     }

@@ -135,7 +135,7 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
 
 /// Makes what the resource has in Kubernetes what the plan wants.
 async fn apply<K: Kind>(object: &K::Object, ctx: &Ctx<K>, plan: &ResidentPlan<K::Act, K::Status>) -> Result<(), Error> {
-    let done = ctx.kind.apply(object, plan.kubernetes.changes()).await?;
+    let done = ctx.kind.apply(object, &plan.changes).await?;
     ctx.shared.metrics.applied(done.sent, done.skipped, done.deleted);
     Ok(())
 }

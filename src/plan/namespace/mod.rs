@@ -4,7 +4,8 @@ mod attributes;
 mod change;
 mod deletion;
 
-use super::resident::{Finalizer, Kubernetes, News, ResidentPlan, Verdict, Wake, unseated};
+use super::Changes;
+use super::resident::{Finalizer, News, ResidentPlan, Verdict, Wake, unseated};
 use super::seat::{AttributeStore, Seat};
 use crate::api::TemporalNamespaceStatus;
 use crate::api::namespace::{AttributeType, Token};
@@ -141,8 +142,8 @@ impl Sight<'_> {
     fn told(&self, verdict: Verdict, mut status: TemporalNamespaceStatus, wake: Wake, hold: bool) -> NamespacePlan {
         verdict.into_status(&mut status, self.generation, self.now);
         let finalizer = if hold { Finalizer::Hold } else { Finalizer::LetGo };
-        let kubernetes = Kubernetes::default();
-        ResidentPlan { kubernetes, acts: Vec::new(), tell_first: false, finalizer, status, news: Vec::new(), wake }
+        let changes = Changes::default();
+        ResidentPlan { changes, acts: Vec::new(), tell_first: false, finalizer, status, news: Vec::new(), wake }
     }
 
     /// The manifest was carried out before: what differs now was changed by somebody else.

@@ -124,6 +124,13 @@ pub fn is_complete(deployment: &Deployment) -> bool {
         && status.ready_replicas.unwrap_or(0) == wanted
 }
 
+/// The Deployment has run into its deadline.
+#[must_use]
+pub fn has_stalled(deployment: &Deployment) -> bool {
+    let mut conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Progressing" && condition.status == "False")
+}
+
 /// Pods of two templates are there, or Kubernetes has not looked yet.
 pub(super) fn is_mixed(deployment: &Deployment) -> bool {
     let Some(status) = &deployment.status else { return true };

@@ -3,7 +3,8 @@
 use super::{Act, InTemporal, SchedulePlan, Seen};
 use crate::api::resident::Phase;
 use crate::api::schedule::TemporalScheduleStatus;
-use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, Kubernetes, ResidentPlan, Verdict, Wake};
+use crate::plan::Changes;
+use crate::plan::resident::{Finalizer, HOW_TO_LET_GO, ResidentPlan, Verdict, Wake};
 use crate::plan::seat::Seat;
 use crate::validate::ValidSchedule;
 use k8s_openapi::jiff::Timestamp;
@@ -33,7 +34,7 @@ pub(super) fn plan(
         Verdict::new(Phase::Deleting, "DeletingSchedule", why).into_status(&mut status, generation, now);
     }
     ResidentPlan {
-        kubernetes: Kubernetes::default(),
+        changes: Changes::default(),
         acts: delete.then_some(Act::Delete).into_iter().collect(),
         tell_first: false,
         finalizer,

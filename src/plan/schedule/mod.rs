@@ -12,7 +12,8 @@
 mod ending;
 mod said;
 
-use super::resident::{Finalizer, Kubernetes, News, ResidentPlan, Wake, unseated};
+use super::Changes;
+use super::resident::{Finalizer, News, ResidentPlan, Wake, unseated};
 use super::seat::Seat;
 use crate::api::conditions;
 use crate::api::schedule::{SentUpdate, StateSpec, TemporalSchedule, TemporalScheduleStatus};
@@ -124,7 +125,7 @@ pub fn plan(
 
 fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Duration) -> SchedulePlan {
     ResidentPlan {
-        kubernetes: Kubernetes::default(),
+        changes: Changes::default(),
         acts: Vec::new(),
         tell_first: false,
         finalizer: if valid.deletes { Finalizer::Hold } else { Finalizer::LetGo },

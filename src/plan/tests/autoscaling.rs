@@ -18,7 +18,8 @@ impl World {
 }
 
 fn given(plan: &Plan, role: Role) -> Option<i32> {
-    let found = plan.objects.iter().find(|o| o.kind() == Kind::Deployment && o.key().name == format!("c-{role}"))?;
+    let found =
+        plan.changes.objects.iter().find(|o| o.kind() == Kind::Deployment && o.key().name == format!("c-{role}"))?;
     let Object::Deployment(deployment) = found else { return None };
     deployment.spec.as_ref()?.replicas
 }
@@ -34,18 +35,18 @@ fn a_cluster_that_is_made_begins_with_the_least_number_and_gives_it_up() {
     world.finish_job(StoreKind::Default, 1, "Complete");
     world.finish_job(StoreKind::Visibility, 1, "Complete");
     let plan = world.step();
-    assert_eq!((given(&plan, Role::History), plan.handovers.clone()), (Some(2), Vec::new()));
-    assert!(plan.objects.iter().any(|o| o.kind() == Kind::HorizontalPodAutoscaler));
+    assert_eq!((given(&plan, Role::History), plan.changes.handovers.clone()), (Some(2), Vec::new()));
+    assert!(plan.changes.objects.iter().any(|o| o.kind() == Kind::HorizontalPodAutoscaler));
 
     let Some(Object::Deployment(live)) =
-        plan.objects.into_iter().find(|o| o.key().name == "c-history" && o.kind() == Kind::Deployment)
+        plan.changes.objects.into_iter().find(|o| o.key().name == "c-history" && o.kind() == Kind::Deployment)
     else {
         unreachable!()
     };
     world.see_deployment(*live);
     let plan = world.step();
     let key = ObjectKey { kind: Kind::Deployment, name: "c-history".to_owned() };
-    assert_eq!((given(&plan, Role::History), plan.handovers), (None, vec![Handover { key, replicas: 2 }]));
+    assert_eq!((given(&plan, Role::History), plan.changes.handovers), (None, vec![Handover { key, replicas: 2 }]));
 }
 
 #[test]
@@ -53,17 +54,17 @@ fn a_number_that_is_not_given_any_more_is_handed_over_once() {
     let mut world = World::new();
     world.set_history(&json!({"replicas": 3, "resources": {"requests": {"cpu": "1"}}}));
     world.serve_with(3);
-    assert!(world.step().handovers.is_empty());
+    assert!(world.step().changes.handovers.is_empty());
 
     world.set_history(&scaled());
     let plan = world.step();
-    assert_eq!(plan.handovers.iter().map(|h| h.replicas).collect::<Vec<_>>(), [3]);
+    assert_eq!(plan.changes.handovers.iter().map(|h| h.replicas).collect::<Vec<_>>(), [3]);
     assert_eq!(given(&plan, Role::History), None);
     world.run_role(Role::History);
     world.scale(Role::History, 4);
     let plan = world.step();
     assert_eq!(
-        (given(&plan, Role::History), plan.handovers),
+        (given(&plan, Role::History), plan.changes.handovers),
         (None, Vec::new()),
         "the autoscaler's number is left alone"
     );
@@ -73,8 +74,8 @@ fn a_number_that_is_not_given_any_more_is_handed_over_once() {
     world.set_history(&json!({"resources": {"requests": {"cpu": "1"}}}));
     world.see_child(ObjectKey { kind: Kind::HorizontalPodAutoscaler, name: "c-history".to_owned() }, None);
     let plan = world.step();
-    assert_eq!((given(&plan, Role::History), plan.handovers), (None, Vec::new()));
-    assert_eq!(plan.prune[0].kind, Kind::HorizontalPodAutoscaler);
+    assert_eq!((given(&plan, Role::History), plan.changes.handovers), (None, Vec::new()));
+    assert_eq!(plan.changes.prune[0].kind, Kind::HorizontalPodAutoscaler);
     world.set_history(&json!({"replicas": 2, "resources": {"requests": {"cpu": "1"}}}));
     assert_eq!(given(&world.step(), Role::History), Some(2));
 }

@@ -37,7 +37,7 @@ impl World {
 }
 
 fn dynamic(plan: &Plan) -> String {
-    let found = plan.objects.iter().find_map(|o| match o {
+    let found = plan.changes.objects.iter().find_map(|o| match o {
         Object::ConfigMap(map) if o.key().name == "c-dynamicconfig" => map.data.clone(),
         _ => None,
     });

@@ -284,7 +284,7 @@ fn a_serving_cluster_is_not_moved_onto_anothers_database() {
     world.seen.taken = taken();
     let plan = world.step();
     assert!(jobs(&plan).is_empty() && roles(&plan).is_empty());
-    assert!(!plan.prune.iter().any(|k| k.kind == Kind::Deployment), "{:?}", plan.prune);
+    assert!(!plan.changes.prune.iter().any(|k| k.kind == Kind::Deployment), "{:?}", plan.changes.prune);
     assert_eq!(world.condition(READY), ("True", "DatabaseTaken"), "it serves where it was");
     assert_eq!(world.status.phase, Some(Phase::Degraded));
 }

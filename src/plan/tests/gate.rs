@@ -64,7 +64,7 @@ fn it_runs_first_and_the_upgrade_follows_when_its_success_is_written() {
 
     world.see_job(world.gate_job());
     let plan = world.step();
-    assert_eq!((jobs(&plan).len(), plan.prune), (0, Vec::new()), "left alone while it runs");
+    assert_eq!((jobs(&plan).len(), plan.changes.prune), (0, Vec::new()), "left alone while it runs");
     assert_eq!(world.message(), "The Job before the upgrade to server 1.32.0 is running.");
 
     world.end_gate_job("Complete");
@@ -83,8 +83,8 @@ fn the_tools_and_the_web_ui_wait_too() {
     world.gate(&json!({"containers": [{"name": "backup", "image": "b"}]}));
     world.resource.spec.version = Some("1.32.0".to_owned());
     let plan = world.step();
-    assert!(!plan.objects.iter().any(|o| o.kind() == Kind::Deployment));
-    assert!(!plan.prune.iter().any(|key| key.kind == Kind::Deployment), "{:?}", plan.prune);
+    assert!(!plan.changes.objects.iter().any(|o| o.kind() == Kind::Deployment));
+    assert!(!plan.changes.prune.iter().any(|key| key.kind == Kind::Deployment), "{:?}", plan.changes.prune);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_failure_is_tried_again(#[case] act: fn(&mut World)) {
     act(&mut world);
     let plan = world.step();
     assert!(jobs(&plan).is_empty(), "not two at a time");
-    assert_eq!(plan.prune.iter().map(|key| key.name.clone()).collect::<Vec<_>>(), [failed]);
+    assert_eq!(plan.changes.prune.iter().map(|key| key.name.clone()).collect::<Vec<_>>(), [failed]);
     world.forget_jobs();
     assert_eq!(jobs(&world.step()), [world.gate_job().metadata.name.unwrap()]);
     assert_eq!(world.condition(STALLED).0, "False");

@@ -38,7 +38,7 @@ impl World {
 
     fn template_given(plan: &Plan, role: Role) -> Option<String> {
         let name = format!("c-{role}");
-        let object = plan.objects.iter().find(|o| o.kind() == Kind::Deployment && o.key().name == name)?;
+        let object = plan.changes.objects.iter().find(|o| o.kind() == Kind::Deployment && o.key().name == name)?;
         object.metadata().annotations.as_ref()?.get(annotations::TEMPLATE_HASH).cloned()
     }
 }
@@ -114,7 +114,9 @@ fn a_step_that_is_not_proven_in_time_goes_back_and_the_rest_waits() {
     assert!(world.message().starts_with(said), "{}", world.message());
     // back at what was proven, the role stays there, and can be scaled
     let matching = ObjectKey { kind: Kind::Deployment, name: "c-matching".to_owned() };
-    let Some(Object::Deployment(back)) = plan.objects.into_iter().find(|o| o.key() == matching) else { unreachable!() };
+    let Some(Object::Deployment(back)) = plan.changes.objects.into_iter().find(|o| o.key() == matching) else {
+        unreachable!()
+    };
     let mut back = *back;
     back.metadata.generation = Some(1);
     back.status = world.seen.role_deployment(Role::Frontend).unwrap().status.clone();
@@ -242,7 +244,8 @@ fn an_upgrade_of_two_minors_goes_by_the_one_between() {
 fn what_makes_pods_leave_gently_comes_with_the_first_proof() {
     let mut world = World::new();
     let drained = |plan: &Plan| {
-        let Some(Object::ConfigMap(map)) = plan.objects.iter().find(|o| o.key().name == "c-dynamicconfig") else {
+        let Some(Object::ConfigMap(map)) = plan.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig")
+        else {
             unreachable!()
         };
         map.data.as_ref().unwrap()["dynamic_config.yaml"].contains("alignMembershipChange")

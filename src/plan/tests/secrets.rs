@@ -39,7 +39,8 @@ impl World {
             let plan = self.step();
             assert!(jobs(&plan).is_empty(), "no schema is due");
             let new = |role: Role| {
-                plan.objects
+                plan.changes
+                    .objects
                     .iter()
                     .find(|o| o.key().name == format!("c-{role}") && o.kind() == Kind::Deployment)
                     .cloned()

@@ -22,7 +22,7 @@ pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
     let fates = seen.deployments.keys().map(|id| (id.clone(), Fate::Rests)).collect();
     let all = numbers::of(sight, seen, "", &Decided { fates, ..Decided::default() });
     let versions: Vec<Planned<'_>> = all.into_iter().filter(|v| v.deployment.is_some()).collect();
-    let kubernetes = objects::of(sight, seen, &versions);
+    let changes = objects::of(sight, seen, &versions);
     let pods: i32 = versions.iter().filter_map(|v| v.deployment?.status.as_ref()?.replicas).sum();
     let plan = match (&seen.temporal, sight.seat, pods) {
         (_, _, 1..) => wait(sight, "Its pods end before its Worker Deployment is deleted."),
@@ -37,7 +37,7 @@ pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
             WorkerPlan { acts: acts(routing), ..plan }
         }
     };
-    WorkerPlan { kubernetes, ..plan }
+    WorkerPlan { changes, ..plan }
 }
 
 /// What new workflows go to cannot be deleted; a Worker Deployment can only when it has no versions left.

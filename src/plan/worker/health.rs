@@ -7,8 +7,7 @@ use crate::api::labels;
 use crate::api::resident::Phase;
 use crate::plan::pods::{held_back, not_made};
 use crate::plan::resident::{Verdict, unseated};
-use crate::plan::rollout::is_complete;
-use k8s_openapi::api::apps::v1::Deployment;
+use crate::plan::rollout::{has_stalled, is_complete};
 use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;
 
@@ -90,12 +89,6 @@ fn ready(sight: &Sight<'_>, version: &Planned<'_>, pods: i32) -> String {
         Some(why) => format!("{message}: {why}."),
         None => format!("{message}."),
     }
-}
-
-/// The deadline of the Deployment has passed.
-fn has_stalled(deployment: &Deployment) -> bool {
-    let conditions = deployment.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    conditions.into_iter().any(|c| c.type_ == "Progressing" && c.status == "False")
 }
 
 /// What holds the pods of a version back.

@@ -16,7 +16,8 @@ pub use observed::{
 };
 pub use routing::{Act, Decided, Fate, GateRun, Target, decide};
 
-use super::resident::{Finalizer, Kubernetes, ResidentPlan, Verdict, Wake, unseated};
+use super::Changes;
+use super::resident::{Finalizer, ResidentPlan, Verdict, Wake, unseated};
 use super::seat::Seat;
 use crate::api::TemporalWorkerStatus;
 use crate::api::resident::Phase;
@@ -76,16 +77,16 @@ fn keep(sight: &Sight<'_>, seen: &Seen) -> WorkerPlan {
     let target = build_id(sight.valid);
     let decided = decided(sight, seen, &target);
     let versions = numbers::of(sight, seen, &target, &decided);
-    let kubernetes = objects::of(sight, seen, &versions);
+    let changes = objects::of(sight, seen, &versions);
     let status = status::of(sight, seen, &target, &decided, &versions);
     let Some(verdict) = health::verdict(sight, seen, &target, &decided, &versions) else {
         // it may pass: nothing is said of it yet
         let plan = sight.told(Verdict::new(Phase::Pending, "TemporalUnreachable", ""), status.clone(), SOON);
-        return WorkerPlan { kubernetes, status, ..plan };
+        return WorkerPlan { changes, status, ..plan };
     };
     let wake = wake(sight, seen, &decided, &versions, verdict.phase);
     let plan = sight.told(verdict, status, wake);
-    WorkerPlan { kubernetes, acts: decided.acts, news: decided.news, ..plan }
+    WorkerPlan { changes, acts: decided.acts, news: decided.news, ..plan }
 }
 
 /// What becomes of each version. Where Temporal is not known, what served is taken to serve still, and of the rest nothing is
@@ -122,7 +123,7 @@ impl Sight<'_> {
         verdict.into_status(&mut status, self.generation, self.now);
         let finalizer = if self.valid.deletes { Finalizer::Hold } else { Finalizer::LetGo };
         ResidentPlan {
-            kubernetes: Kubernetes::default(),
+            changes: Changes::default(),
             acts: Vec::new(),
             tell_first: false,
             finalizer,

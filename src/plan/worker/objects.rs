@@ -4,13 +4,13 @@ use super::numbers::Planned;
 use super::{Fate, Seen, Sight};
 use crate::build::worker::{Surroundings, Version, deployment, disruption_budget, revision};
 use crate::build::{Object, ObjectKey};
+use crate::plan::Changes;
 use crate::plan::autoscaling::handover;
-use crate::plan::resident::Kubernetes;
 use std::collections::BTreeSet;
 
 /// What is to be there. Nothing is changed as long as it is not known where the pods find Temporal.
-pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Kubernetes {
-    let Some(address) = address(sight, seen) else { return Kubernetes::default() };
+pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Changes {
+    let Some(address) = address(sight, seen) else { return Changes::default() };
     let around = Surroundings { address, configs: &seen.configs };
     let mut objects: Vec<Object> = versions.iter().flat_map(|version| of_version(sight, version, &around)).collect();
     objects.sort_by_key(Object::kind);
@@ -22,7 +22,7 @@ pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Ku
         .filter_map(|v| v.deployment?.metadata.name.as_deref())
         .collect();
     let prune = seen.children.iter().filter(|key| !wanted.contains(key) && !left.contains(key.name.as_str())).cloned();
-    Kubernetes {
+    Changes {
         prune: prune.collect(),
         handovers: objects.iter().filter_map(|o| handover(o, seen.deployments.values())).collect(),
         objects,

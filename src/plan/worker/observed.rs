@@ -100,8 +100,6 @@ pub struct Routing {
     pub manager: String,
     /// Who else changed it last; empty: the operator, Temporal itself, or nobody yet.
     pub last_modifier: String,
-    /// Proves at a change that nobody else changed it since.
-    pub conflict_token: Vec<u8>,
     /// Its versions by build id.
     pub versions: BTreeMap<String, KnownVersion>,
     /// What was asked besides.

@@ -89,7 +89,7 @@ fn planned(worker: &ValidWorker, seat: &Seat, seen: &Seen, old: &TemporalWorkerS
 
 /// Numbers of pods of the Deployments that are wanted, by name.
 fn sizes(plan: &WorkerPlan) -> BTreeMap<String, Option<i32>> {
-    let deployments = plan.kubernetes.objects.iter().filter_map(|object| match object {
+    let deployments = plan.changes.objects.iter().filter_map(|object| match object {
         Object::Deployment(d) => Some((d.metadata.name.clone().unwrap(), d.spec.as_ref().unwrap().replicas)),
         _ => None,
     });
@@ -121,7 +121,7 @@ fn numbers_of_unversioned_workers(#[case] spec: Value, #[case] present: Option<i
     seen.deployments.extend(present.map(|pods| (String::new(), live(&worker, "", pods, pods))));
     let plan = planned(&worker, &serving(), &seen, &TemporalWorkerStatus::default());
     assert_eq!(sizes(&plan), BTreeMap::from([("orders".to_owned(), expected)]));
-    let kinds: Vec<Kind> = plan.kubernetes.objects.iter().map(Object::kind).collect();
+    let kinds: Vec<Kind> = plan.changes.objects.iter().map(Object::kind).collect();
     let budget = expected.or(present) != Some(0);
     let expected = if budget { vec![Kind::PodDisruptionBudget, Kind::Deployment] } else { vec![Kind::Deployment] };
     assert_eq!(kinds, expected);
@@ -142,8 +142,8 @@ fn what_is_made_where(#[case] seat: Seat, #[case] begun: bool, #[case] made: boo
     }
     seen.deployments.clear();
     let plan = planned(&worker, &seat, &seen, &TemporalWorkerStatus::default());
-    assert_eq!(!plan.kubernetes.objects.is_empty(), made, "{:?}", plan.status);
-    assert!(plan.kubernetes.prune.is_empty());
+    assert_eq!(!plan.changes.objects.is_empty(), made, "{:?}", plan.status);
+    assert!(plan.changes.prune.is_empty());
     assert!(!conditions::is_true(&plan.status.conditions, READY));
 }
 
@@ -179,7 +179,7 @@ fn nothing_changes_while_temporal_is_silent() {
     assert_eq!(size(&plan, &worker, &target), Some(2));
     assert_eq!(size(&plan, &worker, "draining"), Some(2), "made again with the number that the status has");
     assert_eq!(size(&plan, &worker, "drained"), Some(0));
-    let lost: Vec<_> = plan.kubernetes.prune.iter().filter(|k| k.kind != Kind::PodDisruptionBudget).collect();
+    let lost: Vec<_> = plan.changes.prune.iter().filter(|k| k.kind != Kind::PodDisruptionBudget).collect();
     assert!(lost.is_empty() && plan.acts.is_empty(), "{lost:?}");
     assert_eq!(plan.status.current, old.current);
     assert_eq!(plan.status.message, old.message, "it may pass");
@@ -201,7 +201,7 @@ fn a_refusal_of_temporals_is_told_at_once() {
     seen.silence = Some(Silence { why: "no".to_owned(), refused: true, since: at(1000) });
     let plan = planned(&worker, &serving(), &seen, &TemporalWorkerStatus::default());
     assert_eq!(reason(&plan, READY), "TemporalRefused");
-    assert!(!plan.kubernetes.objects.is_empty(), "the pods are made all the same");
+    assert!(!plan.changes.objects.is_empty(), "the pods are made all the same");
 }
 
 #[rstest]

@@ -43,7 +43,7 @@ const PAGE: i32 = 200;
 /// A worker that is silent for longer is gone: two heartbeats and somewhat more.
 const HEARTBEAT_COUNTS: Duration = Duration::from_secs(150);
 /// A poller that has asked so lately polls: a poll takes up to 60 s.
-pub(super) const POLLS: Duration = Duration::from_secs(90);
+const POLLS: Duration = Duration::from_secs(90);
 /// `WORKER_STATUS_RUNNING`
 const RUNNING: i32 = 1;
 /// Kind of a supplier of slots that has a set number of them.
@@ -130,21 +130,55 @@ impl GrpcTemporal {
         answer
     }
 
+    /// A version with the queues that it has polled, and what waits there if that is asked too.
+    pub(super) async fn describe_version(
+        &self,
+        target: &Target,
+        namespace: &str,
+        version: &WorkerDeploymentVersion,
+        report_task_queue_stats: bool,
+    ) -> Result<api::DescribeWorkerDeploymentVersionResponse, TemporalError> {
+        let answer = self.call_in_budget(target, namespace, "DescribeWorkerDeploymentVersion", |channel| async move {
+            let message = api::DescribeWorkerDeploymentVersionRequest {
+                namespace: namespace.to_owned(),
+                deployment_version: Some(version.clone()),
+                report_task_queue_stats,
+            };
+            workflow(channel).describe_worker_deployment_version(self.request(message)).await
+        });
+        answer.await
+    }
+
+    /// A queue with those who poll it, and what waits there if that is asked too.
+    pub(super) async fn describe_queue(
+        &self,
+        target: &Target,
+        namespace: &str,
+        (queue, type_): (&str, QueueType),
+        report_stats: bool,
+    ) -> Result<api::DescribeTaskQueueResponse, TemporalError> {
+        let answer = self.call_in_budget(target, namespace, "DescribeTaskQueue", |channel| async move {
+            let message = api::DescribeTaskQueueRequest {
+                namespace: namespace.to_owned(),
+                task_queue: Some(TaskQueue { name: queue.to_owned() }),
+                task_queue_type: number_of(type_),
+                report_stats,
+            };
+            workflow(channel).describe_task_queue(self.request(message)).await
+        });
+        let now = Timestamp::now();
+        let mut answer = answer.await?;
+        answer.pollers.retain(|poller| is_within(poller.last_access_time, now, POLLS));
+        Ok(answer)
+    }
+
     async fn load_of_version(
         &self,
         target: &Target,
         namespace: &str,
         version: &WorkerDeploymentVersion,
     ) -> Result<Option<Vec<QueueLoad>>, TemporalError> {
-        let answer = self.call_in_budget(target, namespace, "DescribeWorkerDeploymentVersion", |channel| async move {
-            let message = api::DescribeWorkerDeploymentVersionRequest {
-                namespace: namespace.to_owned(),
-                deployment_version: Some(version.clone()),
-                report_task_queue_stats: true,
-            };
-            workflow(channel).describe_worker_deployment_version(self.request(message)).await
-        });
-        match answer.await {
+        match self.describe_version(target, namespace, version, true).await {
             Ok(answer) => Ok(Some(answer.version_task_queues.into_iter().filter_map(load).collect())),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
@@ -158,17 +192,8 @@ impl GrpcTemporal {
         queue: &str,
         type_: QueueType,
     ) -> Result<QueueLoad, TemporalError> {
-        let answer = self.call_in_budget(target, namespace, "DescribeTaskQueue", |channel| async move {
-            let message = api::DescribeTaskQueueRequest {
-                namespace: namespace.to_owned(),
-                task_queue: Some(TaskQueue { name: queue.to_owned() }),
-                task_queue_type: number_of(type_),
-                report_stats: true,
-            };
-            workflow(channel).describe_task_queue(self.request(message)).await
-        });
-        let answer = answer.await?;
-        let pollers = Some(polling(&answer.pollers, Timestamp::now()));
+        let answer = self.describe_queue(target, namespace, (queue, type_), true).await?;
+        let pollers = Some(count(&answer.pollers));
         Ok(QueueLoad {
             queue: KnownQueue { name: queue.to_owned(), type_, pollers },
             stats: stats(answer.stats.unwrap_or_default()),
@@ -248,9 +273,9 @@ fn stats(stats: TaskQueueStats) -> Stats {
     }
 }
 
-fn polling(pollers: &[PollerInfo], now: Timestamp) -> u32 {
-    let polls = |poller: &&PollerInfo| is_within(poller.last_access_time, now, POLLS);
-    let identities: BTreeSet<&str> = pollers.iter().filter(polls).map(|poller| poller.identity.as_str()).collect();
+/// How many poll: one that polls several times counts once.
+pub(super) fn count<'a>(pollers: impl IntoIterator<Item = &'a PollerInfo>) -> u32 {
+    let identities: BTreeSet<&str> = pollers.into_iter().map(|poller| poller.identity.as_str()).collect();
     u32::try_from(identities.len()).unwrap_or(u32::MAX)
 }
 
@@ -258,7 +283,7 @@ fn is_alive(heartbeat: &WorkerHeartbeat, now: Timestamp) -> bool {
     heartbeat.status == RUNNING && is_within(heartbeat.heartbeat_time, now, HEARTBEAT_COUNTS)
 }
 
-pub(super) fn is_within(time: Option<prost_types::Timestamp>, now: Timestamp, most: Duration) -> bool {
+fn is_within(time: Option<prost_types::Timestamp>, now: Timestamp, most: Duration) -> bool {
     let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
     time.is_some_and(|time| Duration::try_from(now.duration_since(time)).is_ok_and(|age| age <= most) || time > now)
 }
@@ -287,7 +312,7 @@ fn kind(info: Option<WorkerSlotsInfo>) -> (u64, u64) {
 }
 
 /// `TaskQueueType`: 1 workflow, 2 activity, 3 nexus.
-pub(super) const fn number_of(type_: QueueType) -> i32 {
+const fn number_of(type_: QueueType) -> i32 {
     match type_ {
         QueueType::Workflow => 1,
         QueueType::Activity => 2,

@@ -6,13 +6,12 @@ use super::super::proto::started::VersioningOverride;
 use super::super::proto::started::versioning_override::{Override, PinnedOverride};
 use super::super::proto::taskqueue::{PollerInfo, TaskQueue};
 use super::super::proto::workflow as api;
-use super::super::queues::{POLLS, is_absent, is_within, number_of, type_of};
+use super::super::queues::{count, is_absent, type_of};
 use super::super::{GrpcTemporal, Target, TemporalError};
 use super::WorkerRef;
 use crate::api::worker::QueueType;
 use crate::plan::worker::{GateRun, KnownQueue, RunState};
-use k8s_openapi::jiff::Timestamp;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// `WorkflowIdReusePolicy`: refused when there was one of that id.
 const ONCE: i32 = 3;
@@ -29,15 +28,7 @@ impl GrpcTemporal {
         which: &WorkerRef,
         build_id: &str,
     ) -> Result<Vec<KnownQueue>, TemporalError> {
-        let call = "DescribeWorkerDeploymentVersion";
-        let answer = self.call_in_budget(target, &which.namespace, call, |channel| async move {
-            let message = api::DescribeWorkerDeploymentVersionRequest {
-                namespace: which.namespace.clone(),
-                deployment_version: Some(which.version(build_id)),
-                report_task_queue_stats: false,
-            };
-            workflow(channel).describe_worker_deployment_version(self.request(message)).await
-        });
+        let version = self.describe_version(target, &which.namespace, &which.version(build_id), false).await?;
         let mut queues = Vec::new();
         let is_its = |poller: &PollerInfo| {
             let options = poller.deployment_options.clone().unwrap_or_default();
@@ -45,10 +36,10 @@ impl GrpcTemporal {
                 && (options.deployment_name.as_str(), options.build_id.as_str())
                     == (which.deployment.as_str(), build_id)
         };
-        for queue in answer.await?.version_task_queues {
+        for queue in version.version_task_queues {
             let Some(type_) = type_of(queue.r#type) else { continue };
-            let pollers = self.who_polls(target, which, &queue.name, type_).await?;
-            let number = count(pollers.iter().filter(|poller| is_its(poller)));
+            let polled = self.describe_queue(target, &which.namespace, (&queue.name, type_), false).await?;
+            let number = count(polled.pollers.iter().filter(|poller| is_its(poller)));
             queues.push(KnownQueue { name: queue.name, type_, pollers: Some(number) });
         }
         Ok(queues)
@@ -61,33 +52,11 @@ impl GrpcTemporal {
         queue: &str,
         type_: QueueType,
     ) -> Result<bool, TemporalError> {
-        let pollers = self.who_polls(target, which, queue, type_).await?;
+        let polled = self.describe_queue(target, &which.namespace, (queue, type_), false).await?;
         let is_versioned = |poller: &PollerInfo| {
             poller.deployment_options.as_ref().is_some_and(|options| options.worker_versioning_mode == VERSIONED)
         };
-        Ok(pollers.iter().any(|poller| !is_versioned(poller)))
-    }
-
-    async fn who_polls(
-        &self,
-        target: &Target,
-        which: &WorkerRef,
-        queue: &str,
-        type_: QueueType,
-    ) -> Result<Vec<PollerInfo>, TemporalError> {
-        let answer = self.call_in_budget(target, &which.namespace, "DescribeTaskQueue", |channel| async move {
-            let message = api::DescribeTaskQueueRequest {
-                namespace: which.namespace.clone(),
-                task_queue: Some(TaskQueue { name: queue.to_owned() }),
-                task_queue_type: number_of(type_),
-                report_stats: false,
-            };
-            workflow(channel).describe_task_queue(self.request(message)).await
-        });
-        let now = Timestamp::now();
-        let mut pollers = answer.await?.pollers;
-        pollers.retain(|poller| is_within(poller.last_access_time, now, POLLS));
-        Ok(pollers)
+        Ok(polled.pollers.iter().any(|poller| !is_versioned(poller)))
     }
 
     pub(super) async fn run_gate(
@@ -177,9 +146,4 @@ fn state(status: i32) -> RunState {
         _ => return RunState::Open,
     };
     RunState::Ended(how.to_owned())
-}
-
-fn count<'a>(pollers: impl Iterator<Item = &'a PollerInfo>) -> u32 {
-    let identities: BTreeSet<&str> = pollers.map(|poller| poller.identity.as_str()).collect();
-    u32::try_from(identities.len()).unwrap_or(u32::MAX)
 }

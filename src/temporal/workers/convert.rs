@@ -2,7 +2,6 @@
 
 use super::super::proto::deployment::worker_deployment_info::WorkerDeploymentVersionSummary;
 use super::super::proto::deployment::{WorkerDeploymentInfo, WorkerDeploymentVersion};
-use super::super::proto::workflow::DescribeWorkerDeploymentResponse;
 use crate::api::worker::VersionState;
 use crate::plan::worker::{KnownVersion, Routing};
 use k8s_openapi::jiff::Timestamp;
@@ -13,8 +12,7 @@ const SERVER: &str = "try-delete-for-add-version";
 /// `VersionDrainageStatus`
 const DRAINED: i32 = 2;
 
-pub(super) fn routing(answer: DescribeWorkerDeploymentResponse, identity: &str) -> Routing {
-    let info = answer.worker_deployment_info.unwrap_or_default();
+pub(super) fn routing(info: WorkerDeploymentInfo, identity: &str) -> Routing {
     let versions = versions(&info);
     let routes = info.routing_config.unwrap_or_default();
     let foreign = |who: String| if who == identity || who == SERVER { String::new() } else { who };
@@ -26,7 +24,6 @@ pub(super) fn routing(answer: DescribeWorkerDeploymentResponse, identity: &str) 
         percent_since: time(routes.ramping_version_percentage_changed_time),
         manager: foreign(info.manager_identity),
         last_modifier: foreign(info.last_modifier_identity),
-        conflict_token: answer.conflict_token,
         versions,
         ..Routing::default()
     }

@@ -14,10 +14,8 @@
 
 mod asked;
 mod convert;
-mod fake;
 mod tokens;
 
-pub use fake::FakeWorkers;
 pub(super) use tokens::Tokens;
 
 use super::canary::workflow;
@@ -141,12 +139,13 @@ impl GrpcTemporal {
         });
         match answer.await {
             Ok(answer) => {
-                let mut routing = convert::routing(answer, &which.identity());
-                let foreign = self.tokens.is_foreign(target, which, &routing.conflict_token);
+                let info = answer.worker_deployment_info.unwrap_or_default();
+                let mut routing = convert::routing(info, &which.identity());
+                let foreign = self.tokens.is_foreign(target, which, &answer.conflict_token);
                 if foreign && routing.last_modifier.is_empty() {
                     "somebody".clone_into(&mut routing.last_modifier);
                 }
-                self.tokens.keep(target, which, &routing.conflict_token);
+                self.tokens.keep(target, which, &answer.conflict_token);
                 Ok(Some(routing))
             }
             Err(error) if is_absent(&error) => Ok(None),
@@ -163,8 +162,7 @@ impl GrpcTemporal {
             identity: which.identity(),
             build_id: build_id.to_owned(),
         };
-        self.may_change(target).await;
-        let answer = self.call_in_turn_within(CHANGE, target, call, |channel| {
+        let answer = self.change_in_turn(CHANGE, target, call, |channel| {
             let request = change_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_current_version(request).await }
         });
@@ -188,8 +186,7 @@ impl GrpcTemporal {
             identity: which.identity(),
             build_id: build_id.to_owned(),
         };
-        self.may_change(target).await;
-        let answer = self.call_in_turn_within(CHANGE, target, call, |channel| {
+        let answer = self.change_in_turn(CHANGE, target, call, |channel| {
             let request = change_within(CHANGE, message.clone());
             async move { workflow(channel).set_worker_deployment_ramping_version(request).await }
         });
@@ -214,8 +211,7 @@ impl GrpcTemporal {
     /// One that is still draining or polled stays, which the next look shows.
     async fn delete_version(&self, target: &Target, which: &WorkerRef, build_id: &str) -> Result<(), TemporalError> {
         let call = "DeleteWorkerDeploymentVersion";
-        self.may_change(target).await;
-        let answer = self.call_in_turn_within(CHANGE, target, call, |channel| async move {
+        let answer = self.change_in_turn(CHANGE, target, call, |channel| async move {
             let message = api::DeleteWorkerDeploymentVersionRequest {
                 namespace: which.namespace.clone(),
                 identity: which.identity(),
@@ -233,8 +229,7 @@ impl GrpcTemporal {
     /// One that still has versions stays.
     async fn delete_worker_deployment(&self, target: &Target, which: &WorkerRef) -> Result<(), TemporalError> {
         let call = "DeleteWorkerDeployment";
-        self.may_change(target).await;
-        let answer = self.call_in_turn_within(CHANGE, target, call, |channel| async move {
+        let answer = self.change_in_turn(CHANGE, target, call, |channel| async move {
             let message = api::DeleteWorkerDeploymentRequest {
                 namespace: which.namespace.clone(),
                 deployment_name: which.deployment.clone(),

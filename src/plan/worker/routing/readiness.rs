@@ -1,8 +1,7 @@
 //! Whether a version's pods are there and poll: before that it gets no traffic.
 
 use super::{Question, Scene};
-use crate::plan::rollout::is_complete;
-use k8s_openapi::api::apps::v1::Deployment;
+use crate::plan::rollout::{has_stalled, is_complete};
 
 /// Whether a version can take traffic.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +39,4 @@ pub(super) fn of(scene: &Scene<'_>, build_id: &str) -> Readiness {
         Some(queue) => Readiness::Waits(format!("none of its workers polls task queue {}", queue.name)),
         None => Readiness::Ready,
     }
-}
-
-fn has_stalled(deployment: &Deployment) -> bool {
-    let mut conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.any(|condition| condition.type_ == "Progressing" && condition.status == "False")
 }
