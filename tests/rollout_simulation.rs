@@ -64,6 +64,20 @@ fn pods_that_are_ready_and_never_join_take_nobody_s_place() {
 }
 
 #[test]
+fn an_upgrade_waits_for_the_job_before_it() {
+    let mut world = Simulation::new(1);
+    let pass = |world: &mut Simulation| (0..300).for_each(|_| world.step(Faults::None).unwrap());
+    pass(&mut world);
+    world.upgrade_behind("bad");
+    pass(&mut world);
+    let picture = world.picture();
+    assert!(picture.contains("The upgrade to server 1.32.0 has not begun"), "{picture}");
+    assert!(picture.contains("@1.30.8") && !picture.contains("@1.31"), "{picture}");
+    world.upgrade_behind("good");
+    assert!((0..CALM).any(|_| world.step(Faults::None).is_err() || world.is_settled()), "{}", world.picture());
+}
+
+#[test]
 fn the_model_itself_sees_what_is_unsafe() {
     // without the planner's care: every Deployment gets its new template at once
     let mut world = Simulation::new(1);

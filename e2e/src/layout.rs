@@ -168,6 +168,11 @@ impl Node {
         format!("10.231.0.{}", self.0 + 1)
     }
 
+    /// The node that has a pod's address.
+    pub fn of_pod(ip: &str) -> Option<Self> {
+        Self::all().into_iter().find(|node| ip.starts_with(node.pod_cidr().trim_end_matches("0/24")))
+    }
+
     /// The addresses of its pods.
     pub fn pod_cidr(self) -> String {
         format!("10.244.{}.0/24", self.0 - 1)

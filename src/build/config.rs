@@ -272,7 +272,7 @@ pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
     keepalive::add_defaults(&mut values);
     // pods that are made for the first time need not wait for each other
     if cluster.established {
-        drain::add_defaults(&mut values);
+        drain::add_defaults(&mut values, cluster.shards_move);
     }
     let text = if values.is_empty() { "{}\n".to_owned() } else { serde_yaml::to_string(&values).unwrap_or_default() };
     Object::ConfigMap(Box::new(ConfigMap {

@@ -23,8 +23,16 @@ const USER: i64 = 1000;
 /// Worst case of a default shutdown is about 15 s (server 1.30–1.32, `service/*/service.go`); twice that and more.
 const GRACE_SECONDS: i64 = 60;
 /// How long a new pod is ready before an old one goes. A matching pod answers before it is in its ring, a frontend before
-/// every node sends to it. Not for history, which says that it serves 5 s after it has its shards.
-const SETTLE_SECONDS: i32 = 5;
+/// every node sends to it, which the old ones, who still serve while they leave, bridge too. Not for history, which says
+/// that it serves 5 s after it has its shards.
+const fn settle_seconds(role: Role) -> Option<i32> {
+    match role {
+        Role::History => None,
+        Role::Matching => Some(5),
+        Role::Frontend | Role::InternalFrontend | Role::Worker => Some(2),
+    }
+}
+
 /// Old ReplicaSets kept for a way back; each keeps its config map.
 const HISTORY_LIMIT: i32 = 3;
 
@@ -49,7 +57,7 @@ pub fn deployment(
             replicas,
             selector: LabelSelector { match_labels: Some(selector(cluster, role.name())), ..LabelSelector::default() },
             strategy: Some(strategy(cluster, role)),
-            min_ready_seconds: (role != Role::History).then_some(SETTLE_SECONDS),
+            min_ready_seconds: settle_seconds(role),
             revision_history_limit: Some(HISTORY_LIMIT),
             template: template(cluster, role, config, secrets),
             ..DeploymentSpec::default()
@@ -71,15 +79,17 @@ pub fn deployment(
 }
 
 /// Pods are replaced one by one: servers that start take processors from those that serve. A surge pod of history must own
-/// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first.
+/// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first. Nobody calls
+/// a worker, whose pods take over from each other: with more than one, one goes as the first new ones come.
 fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
-    let pods = cluster.role(role).most_pods() + 1;
-    let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * pods);
+    let pods = cluster.role(role).most_pods();
+    let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * (pods + 1));
+    let away = if role == Role::Worker { i32::from(pods > 1) } else { 1 - surge };
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
             max_surge: Some(IntOrString::Int(surge)),
-            max_unavailable: Some(IntOrString::Int(1 - surge)),
+            max_unavailable: Some(IntOrString::Int(away)),
         }),
     }
 }

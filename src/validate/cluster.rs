@@ -36,6 +36,8 @@ pub struct ValidCluster {
     pub target: Version,
     /// The cluster has been rolled out once, so that pods take part in a change of the rings.
     pub established: bool,
+    /// A rollout is replacing, or is about to replace, the pods that hold history shards.
+    pub shards_move: bool,
     /// How changes are rolled out.
     pub rollout: ValidRollout,
     /// Image of the server: repository, whose tag is the version, or digest.

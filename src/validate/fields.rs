@@ -71,13 +71,17 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     dynamic_config::check_writing_mode(spec.dynamic_config.as_ref(), secondary_visibility_store.is_some(), problems);
     let gcp_service_account = store::gcp_service_account(persistence, problems);
     let owner = resource.controller_owner_ref(&()).filter(|o| !o.uid.is_empty());
-    let proven = resource.status.as_ref().and_then(|s| s.rollout.as_ref()).is_some_and(|r| !r.proven.is_empty());
+    let reached = resource.status.as_ref().and_then(|s| s.rollout.as_ref());
+    let proven = reached.is_some_and(|r| !r.proven.is_empty());
+    let step = reached.and_then(|r| Role::parse(&r.step.as_ref()?.role));
     let recorded = resource.status.as_ref().and_then(|s| s.persistence.as_ref());
     let moving = recorded.is_some_and(|p| p.visibility_move.is_some());
     Some(ValidCluster {
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
         // offline, what it will be in the end
         established: owner.is_none() || proven,
+        // the role before it counts too: pods read a changed dynamic config within about a minute
+        shards_move: matches!(step, Some(Role::Matching | Role::History)),
         owner,
         temporal_name: spec.cluster_name.clone().unwrap_or_else(|| name.clone()),
         image: images::or_default(spec.image.as_ref(), "temporalio/server", spec.image_registry.as_deref()),

@@ -147,8 +147,10 @@ impl SimRole {
     fn shrink(&mut self, now: u32) {
         let template = self.template();
         let least = self.wanted() - self.unavailable();
+        let settles = self.object.spec.as_ref().unwrap().min_ready_seconds.unwrap_or(0);
+        let settles = u32::try_from(settles).unwrap();
         loop {
-            let available = |p: &&SimPod| p.is_ready() && now - p.ready_at.unwrap() >= 5;
+            let available = |p: &&SimPod| p.is_ready() && now - p.ready_at.unwrap() >= settles;
             let spare = self.living().filter(available).count() > least;
             let surplus = self.living().count() > self.wanted();
             let all_new = self.living().all(|p| p.template == template);

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
 use temporal_operator::api::{TemporalCluster, TemporalClusterStatus, annotations, labels};
-use temporal_operator::build::{Object, ObjectKey};
+use temporal_operator::build::{Object, ObjectKey, names};
 use temporal_operator::plan::{self, Child, Membership, Observed, TemporalView};
-use temporal_operator::validate;
+use temporal_operator::validate::{self, ValidCluster};
 
 /// How much goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Simulation {
     others: BTreeMap<ObjectKey, Child>,
     /// Server versions whose schema each store has had.
     schemas: BTreeMap<String, Version>,
+    /// Versions before whose upgrade the user's Job has succeeded.
+    passed: BTreeSet<Version>,
     next_ip: u32,
     careless: bool,
 }
@@ -58,6 +60,7 @@ impl Simulation {
             jobs: BTreeMap::new(),
             others: BTreeMap::new(),
             schemas: BTreeMap::new(),
+            passed: BTreeSet::new(),
             next_ip: 0,
             careless: false,
         }
@@ -107,6 +110,8 @@ impl Simulation {
                 let pods = self.rng.i32(1..5);
                 spec.services.as_mut().unwrap().history.as_mut().unwrap().replicas = Some(pods);
             }
+            14..=15 => set(&mut spec.rollout, gated("good")),
+            16 => set(&mut spec.rollout, gated("bad")),
             _ => return,
         }
         self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
@@ -119,8 +124,16 @@ impl Simulation {
 
     pub fn want_something_good(&mut self) {
         self.restart("good at last");
+        self.upgrade_behind("good");
+        if self.rng.bool() {
+            set(&mut self.resource.spec.rollout, json!({"stepTimeout": "1m"}));
+        }
+    }
+
+    /// An upgrade, with a Job before it that ends so.
+    pub fn upgrade_behind(&mut self, end: &str) {
         self.resource.spec.version = Some("1.32.0".into());
-        set(&mut self.resource.spec.rollout, json!({"stepTimeout": "1m"}));
+        set(&mut self.resource.spec.rollout, gated(end));
         self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
     }
 
@@ -150,6 +163,7 @@ impl Simulation {
                 return Err("a plan that was to last is another one later".to_owned());
             }
         }
+        self.check_gate(&valid, &old, &plan.changes.objects)?;
         let cut = if faults == Faults::Many && self.rng.u8(0..10) == 0 {
             self.rng.usize(0..plan.changes.objects.len() + 2)
         } else {
@@ -183,6 +197,26 @@ impl Simulation {
         Ok(())
     }
 
+    /// An upgrade goes no farther than it has come until the Job before it has succeeded.
+    fn check_gate(&self, valid: &ValidCluster, old: &TemporalClusterStatus, objects: &[Object]) -> Result<(), String> {
+        let from = old.version.as_deref().and_then(|v| Version::parse(v).ok());
+        let upgrades = from.is_some_and(|from| from < valid.target);
+        if valid.rollout.before_upgrade.is_none() || !upgrades || self.passed.contains(&valid.target) {
+            return Ok(());
+        }
+        let known = self.roles.values().map(|r| r.version().parse().unwrap()).chain(self.schemas.values().cloned());
+        let newest: Version = known.max().unwrap_or_else(|| valid.target.clone());
+        let version = |object: &Object| match object {
+            Object::Deployment(d) => d.metadata.labels.as_ref()?.get(labels::VERSION)?.parse::<Version>().ok(),
+            Object::Job(job) => job.metadata.annotations.as_ref()?.get(annotations::SCHEMA_TARGET)?.parse().ok(),
+            _ => None,
+        };
+        match objects.iter().find(|o| version(o).is_some_and(|v| v > newest)) {
+            Some(object) => Err(format!("{} of {:?} before the gate", object.key().name, version(object))),
+            None => Ok(()),
+        }
+    }
+
     fn apply(&mut self, object: Object) {
         let (key, hash) = (object.key(), object.sealed().unwrap().hash);
         let config_hash = object.metadata().labels.as_ref().and_then(|l| l.get(labels::CONFIG_HASH).cloned());
@@ -203,7 +237,9 @@ impl Simulation {
     fn run_jobs(&mut self) {
         let at = Time(Timestamp::from_second(self.now.into()).unwrap());
         for (job, _) in self.jobs.values_mut().filter(|(j, ends)| j.status.is_none() && *ends <= self.now) {
-            let type_ = if self.rng.u8(0..4) == 0 { "Failed" } else { "Complete" };
+            let gate = job.metadata.labels.as_ref().unwrap()[labels::COMPONENT] == names::BEFORE_UPGRADE;
+            let fails = if gate { is_bad(job) } else { self.rng.u8(0..4) == 0 };
+            let type_ = if fails { "Failed" } else { "Complete" };
             job.status = Some(JobStatus {
                 conditions: Some(vec![JobCondition {
                     type_: type_.into(),
@@ -213,7 +249,11 @@ impl Simulation {
                 }]),
                 ..JobStatus::default()
             });
-            if type_ == "Complete" {
+            if gate && !fails {
+                let notes =
+                    job.spec.as_ref().unwrap().template.metadata.as_ref().unwrap().annotations.as_ref().unwrap();
+                self.passed.insert(notes[annotations::TARGET_VERSION].parse().unwrap());
+            } else if !fails {
                 let store = job.metadata.labels.as_ref().unwrap()[labels::STORE].clone();
                 let target = &job.metadata.annotations.as_ref().unwrap()[annotations::SCHEMA_TARGET];
                 let target: Version = target.parse().unwrap();
@@ -334,6 +374,16 @@ impl Simulation {
         }
         lines.join("\n")
     }
+}
+
+/// `spec.rollout` with a Job before an upgrade, which succeeds or fails as its container is called.
+fn gated(end: &str) -> Value {
+    let pod = json!({"spec": {"containers": [{"name": end, "image": "backup"}]}});
+    json!({"stepTimeout": "1m", "beforeUpgrade": {"spec": {"template": pod}}})
+}
+
+fn is_bad(job: &Job) -> bool {
+    job.spec.as_ref().unwrap().template.spec.as_ref().unwrap().containers[0].name == "bad"
 }
 
 fn set<T: serde::de::DeserializeOwned>(field: &mut Option<T>, value: Value) {

@@ -1,11 +1,12 @@
 //! What clients notice: a load on a cluster of three pods a role while these are replaced, killed and lost with their node.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Bed, PATIENCE};
 use crate::cluster::{self, Lent, TAINT};
@@ -32,9 +33,13 @@ type Work<'a> = Box<dyn Fn() -> Result<()> + 'a>;
 /// How long a node is away.
 const AWAY: Duration = Duration::from_secs(60);
 
+const BASELINE: &str = "all Deployments at once";
+/// How long a changed dynamic config takes to reach every server at most: a kubelet's period and the server's.
+const SPREAD: Duration = Duration::from_secs(90);
+
 /// What is seen of a phase at best, by its name.
 const LIMITS: [(&str, &str); 5] = [
-    ("all Deployments at once", "the baseline: what a restart without the operator costs"),
+    (BASELINE, "the baseline: what a restart without the operator, and without its dynamic config, costs"),
     (
         "history killed",
         "the connection breaks at once; the shards wait until the container runs again or the ring drops it (8 s)",
@@ -56,15 +61,16 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
         Lent::some(screen, bed.layout, PODS - 1, versions::TEMPORAL)?.context("a testbed with one node is needed")?;
     bed.prepare()?;
     screen.step("a cluster of three pods a role", |_| {
-        bed.kubectl(["apply", "-f", "-"]).input(manifest().to_string()).run()?;
+        bed.kubectl(["apply", "-f", "-"]).input(manifest(&json!({})).to_string()).run()?;
         bed.settled()
     })?;
-    let address = format!("{}:7233", bed.kube.service_ip(bed.namespace, &format!("{NAME}-frontend"))?);
+    let service = bed.kube.service_ip(bed.namespace, &format!("{NAME}-frontend"))?;
+    let address = format!("{service}:7233");
     register_namespace(screen, python, &address, NAME)?;
     let target = Target { address, namespace: NAME.to_owned(), queue: "bench".to_owned() };
     let files = bed.layout.log().join("load");
     let mut load = Load::start(python, &bed.layout.repo, &files, &target, RATE)?;
-    let lost = *lent.nodes().last().context("no node was lent")?;
+    let lost = Cell::new(*lent.nodes().last().context("no node was lent")?);
     let rest = |time: Duration| -> Work<'_> {
         Box::new(move || {
             sleep(time);
@@ -77,11 +83,27 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
         ("after that".to_owned(), rest(calm)),
     ];
     phases.extend(ROLES.map(|role| (format!("{role} killed"), Box::new(|| bed.kill(role)) as Work<'_>)));
-    phases.push(("node cut off".to_owned(), Box::new(|| cluster::cut(lost).map(|()| sleep(AWAY)))));
-    phases.push(("node back".to_owned(), Box::new(|| cluster::join(lost).and_then(|()| bed.settled()))));
-    phases.push(("after that again".to_owned(), rest(calm)));
+    phases.push((
+        "node cut off".to_owned(),
+        Box::new(|| {
+            // a client that is connected to a frontend of that node waits for its own time-out, which is not measured here
+            let met = cluster::nodes_behind(&service)?;
+            let free = lent.nodes().iter().find(|node| !met.contains(node));
+            lost.set(*free.context("the load is connected to every node that could be lost; run it again")?);
+            cluster::cut(lost.get()).map(|()| sleep(AWAY))
+        }),
+    ));
+    phases.push(("node back".to_owned(), Box::new(|| cluster::join(lost.get()).and_then(|()| bed.settled()))));
+    phases.push((
+        "with Temporal's defaults".to_owned(),
+        Box::new(|| {
+            bed.kubectl(["apply", "-f", "-"]).input(manifest(&without_the_operators()).to_string()).run()?;
+            sleep(calm.max(SPREAD));
+            Ok(())
+        }),
+    ));
     // the baseline comes last: what it piles up would be seen in whatever follows
-    phases.push(("all Deployments at once".to_owned(), Box::new(|| bed.restart_all())));
+    phases.push((BASELINE.to_owned(), Box::new(|| bed.restart_all())));
     phases.push(("at the end".to_owned(), rest(calm)));
     for (name, work) in phases {
         load.phase(&name);
@@ -92,7 +114,23 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
     Ok(report)
 }
 
-fn manifest() -> Value {
+/// The server's own values (1.31, `common/dynamicconfig/constants.go`) of what the operator sets otherwise for the sake of
+/// pods that leave.
+fn without_the_operators() -> Value {
+    let values = [
+        ("frontend.shutdownFailHealthCheckDuration", "0s"),
+        ("frontend.shutdownDrainDuration", "0s"),
+        ("history.longPollExpirationInterval", "20s"),
+        ("history.alignMembershipChange", "0s"),
+        ("history.shutdownDrainDuration", "0s"),
+        ("matching.alignMembershipChange", "0s"),
+        ("matching.shutdownDrainDuration", "0s"),
+        ("matching.membershipUnloadDelay", "500ms"),
+    ];
+    values.into_iter().map(|(key, value)| (key.to_owned(), json!([{"value": value}]))).collect::<Map<_, _>>().into()
+}
+
+fn manifest(dynamic_config: &Value) -> Value {
     let store = |database: &str| {
         json!({
             "sql": {"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"},
@@ -106,8 +144,9 @@ fn manifest() -> Value {
         "spec": {
             "version": versions::TEMPORAL,
             "numHistoryShards": 64,
+            "dynamicConfig": {"values": dynamic_config},
             "persistence": {"defaultStore": store("temporal"), "visibilityStore": store("temporal_visibility")},
-            "services": ROLES.map(|name| (name.to_owned(), role.clone())).into_iter().collect::<serde_json::Map<_, _>>(),
+            "services": ROLES.map(|name| (name.to_owned(), role.clone())).into_iter().collect::<Map<_, _>>(),
         },
     })
 }

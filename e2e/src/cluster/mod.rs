@@ -12,7 +12,7 @@ mod up;
 
 pub use daemon::Daemon;
 pub use down::down;
-pub use network::{answer_for_fake_pods, cut, ignore_fake_pods, join, must_exist};
+pub use network::{answer_for_fake_pods, cut, ignore_fake_pods, join, must_exist, nodes_behind};
 pub use spare::{Lent, TAINT};
 pub use state::State;
 pub use up::up;

@@ -92,6 +92,18 @@ pub fn join(node: Node) -> Result<()> {
     ip(Some(FABRIC), &["link", "set", &node.name(), "up"])
 }
 
+/// The nodes to which the host's connections to a Service lead, by the first node's table of them.
+pub fn nodes_behind(service_ip: &str) -> Result<Vec<Node>> {
+    let table = Cmd::inside(&Node::control_plane().netns(), "cat").arg("/proc/net/nf_conntrack").output()?;
+    let (from, to) = (format!("src={HOST_IP} "), format!("dst={service_ip} "));
+    let ours = table.lines().filter(|l| l.contains("ESTABLISHED") && l.contains(&from) && l.contains(&to));
+    // the second source is that of the answers
+    let ends = ours.filter_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("src=")).nth(1));
+    let mut nodes: Vec<Node> = ends.filter_map(Node::of_pod).collect();
+    nodes.dedup();
+    Ok(nodes)
+}
+
 fn nobody_elses() -> Result<()> {
     for line in Cmd::new("ip").args(["-o", "addr", "show", "to", FABRIC_CIDR]).output()?.lines() {
         if !line.contains(HOST_LINK) {

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use e2e::cluster::{self, Lent, TAINT};
-use e2e::command::Cmd;
-use e2e::layout::{HOST_IP, Node};
+use e2e::layout::Node;
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::{self, MEMBERSHIP_HEALTHY};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
-use super::bed::{Bed, full, output};
+use super::bed::{Bed, full};
 use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
 use super::load::{Loaded, assert_no_errors, assert_nothing_gone, assert_nothing_lost, replicated, steady, turn};
 use super::wait::{PATIENCE, since, until};
@@ -91,8 +90,8 @@ async fn nodes_drained_under_load() {
 async fn node_lost_under_load() {
     let Some((nodes, scene, cluster, mut load)) = loaded("lost-node", "a node cut off").await else { return };
     // who is connected to a frontend of the lost node waits for its own time-out
-    let met = frontends_met(&cluster).await;
-    let away = nodes.lent.nodes().iter().find(|node| !met.contains(&node.name()));
+    let met = cluster::nodes_behind(&cluster.service_ip("frontend").await).unwrap();
+    let away = nodes.lent.nodes().iter().find(|node| !met.contains(node));
     let lost = *away.or(nodes.lent.nodes().last()).unwrap();
     load.phase(&format!("{} cut off", lost.name()));
     let began = Instant::now();
@@ -115,7 +114,7 @@ async fn node_lost_under_load() {
         assert_no_errors(&report, &report.figures);
     }
     cluster.settled().await;
-    let clients = met.into_iter().collect::<Vec<_>>().join(", ");
+    let clients = met.into_iter().map(Node::name).collect::<Vec<_>>().join(", ");
     scene
         .close(&format!("load on {clients}; {} cut off, {told}; settled {settled} after its return", lost.name()))
         .await;
@@ -136,23 +135,6 @@ async fn disagreement(cluster: &Cluster) -> String {
 /// The roles that have a pod on a node.
 async fn roles_on(cluster: &Cluster, node: Node) -> BTreeSet<&'static str> {
     let pods = cluster.all_pods().await;
-    let there = |ip: &str| on(ip) == Some(node);
+    let there = |ip: &str| Node::of_pod(ip) == Some(node);
     pods.into_iter().filter(|(_, all)| all.iter().any(|p| there(&p.ip))).map(|(role, _)| role).collect()
-}
-
-/// The node that has a pod's address.
-fn on(ip: &str) -> Option<Node> {
-    let net = |node: &Node| node.pod_cidr().trim_end_matches("0/24").to_owned();
-    Node::all().into_iter().find(|node| ip.starts_with(&net(node)))
-}
-
-/// The nodes to which the host's connections to the frontend's Service lead, by the first node's table of them.
-async fn frontends_met(cluster: &Cluster) -> BTreeSet<String> {
-    let service = cluster.service_ip("frontend").await;
-    let table = output(Cmd::inside(&Node::control_plane().netns(), "cat").arg("/proc/net/nf_conntrack")).unwrap();
-    let (from, to) = (format!("src={HOST_IP} "), format!("dst={service} "));
-    let ours = table.lines().filter(|l| l.contains("ESTABLISHED") && l.contains(&from) && l.contains(&to));
-    // the second source is that of the answers
-    let ends = ours.filter_map(|line| line.split(' ').filter_map(|word| word.strip_prefix("src=")).nth(1));
-    ends.filter_map(on).map(Node::name).collect()
 }

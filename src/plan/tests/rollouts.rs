@@ -240,17 +240,30 @@ fn an_upgrade_of_two_minors_goes_by_the_one_between() {
     assert_eq!(world.rollout().target_version, None);
 }
 
+fn dynamic_config(plan: &Plan) -> Value {
+    let map = plan.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig");
+    let Some(Object::ConfigMap(map)) = map else { unreachable!() };
+    serde_yaml::from_str(&map.data.as_ref().unwrap()["dynamic_config.yaml"]).unwrap()
+}
+
 #[test]
 fn what_makes_pods_leave_gently_comes_with_the_first_proof() {
     let mut world = World::new();
-    let drained = |plan: &Plan| {
-        let Some(Object::ConfigMap(map)) = plan.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig")
-        else {
-            unreachable!()
-        };
-        map.data.as_ref().unwrap()["dynamic_config.yaml"].contains("alignMembershipChange")
-    };
+    let drained = |plan: &Plan| dynamic_config(plan).get("history.alignMembershipChange").is_some();
     assert!(!drained(&world.step()), "the first pods do not wait for a common moment");
     world.serve();
     assert!(drained(&world.step()));
+}
+
+#[test]
+fn who_awaits_a_result_asks_more_often_while_shards_may_move() {
+    let mut world = World::serving();
+    let interval = |plan: &Plan| dynamic_config(plan)["history.longPollExpirationInterval"][0]["value"].clone();
+    assert_eq!(interval(&world.step()), "5s");
+    world.restart("now");
+    for (role, value) in [(Role::Matching, "1s"), (Role::History, "1s"), (Role::Frontend, "5s"), (Role::Worker, "5s")] {
+        world.step();
+        assert_eq!(interval(&world.step()), value, "while the {role} role is replaced");
+        world.run_role(role);
+    }
 }
