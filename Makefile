@@ -52,7 +52,8 @@ e2e-full: ## All scenarios in their long form
 	@$(TESTBED) images demo opensearch
 	@$(MAKE) --no-print-directory scenarios MODE=full
 
-THREADS = 4
+# scenarios wait for each other themselves (e2e/tests/scenarios/places.rs)
+THREADS = 100
 
 .PHONY: scenarios
 scenarios:

@@ -5,10 +5,14 @@
 mod fake_api;
 mod world;
 
-use fake_api::{Call, Cut};
+#[path = "namespaces/deletion.rs"]
+mod deletion;
+#[path = "namespaces/killed.rs"]
+mod killed;
+
+use fake_api::Call;
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use temporal_operator::api::resident::Phase;
 use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalNamespaceStatus, conditions};
@@ -234,84 +238,6 @@ async fn more_attributes_than_columns_are_named_and_the_rest_is_added() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletion_leaves_the_namespace_unless_the_manifest_says_otherwise() {
-    let world = ready().await;
-    let _operator = world.operator();
-    world.api.put(&namespace(&json!({})));
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    assert!(get(&world, NAMESPACE).unwrap().metadata.finalizers.is_none(), "nothing to wait for");
-    world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
-    gone(&world, NAMESPACE).await;
-    assert!(world.temporal.namespaces().contains_key("orders"));
-
-    world.temporal.set_open(3);
-    world.api.put(&namespace(&json!({"allowDeletion": true})));
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    assert_eq!(get(&world, NAMESPACE).unwrap().metadata.finalizers.unwrap(), ["temporal.io/deletion"]);
-    let _ = world.temporal.take_writes();
-    world.api.clear_audit();
-    world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
-    gone(&world, NAMESPACE).await;
-    assert_eq!(world.temporal.take_writes(), ["DeleteNamespace orders"]);
-    let told = world.writes();
-    let status = |c: &Call| c.subresource.as_deref() == Some("status");
-    assert!(status(&told[0]) && told.len() == 2, "how many workflows it has is said before it is let go: {told:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_go_operators_finalizer_is_taken_away_as_ours_is() {
-    let world = ready().await;
-    let _operator = world.operator();
-    let mut theirs = namespace(&json!({}));
-    theirs.metadata.finalizers =
-        Some(vec!["deletion.finalizers.temporal.io".to_owned(), "example.com/other".to_owned()]);
-    world.api.put(&theirs);
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    assert_eq!(get(&world, NAMESPACE).unwrap().metadata.finalizers.unwrap(), ["example.com/other"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deletion_that_cannot_be_carried_out_says_how_to_let_go_and_does() {
-    let world = ready().await;
-    let _operator = world.operator();
-    world.api.put(&namespace(&json!({"allowDeletion": true})));
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    world.temporal.fail("DescribeNamespace (database)", "nothing within 3s");
-    world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
-    until_says(&world, "temporal.io/let-go=true").await;
-    sleep(Duration::from_secs(600)).await;
-    assert!(get(&world, NAMESPACE).is_some(), "it waits");
-    world.api.edit::<TemporalNamespace>(NAMESPACE, "orders", |n| {
-        n.metadata.annotations.get_or_insert_default().insert("temporal.io/let-go".to_owned(), "true".to_owned());
-    });
-    gone(&world, NAMESPACE).await;
-    world.temporal.heal();
-    assert!(world.temporal.namespaces().contains_key("orders"), "it is left in Temporal");
-}
-
-async fn until_says(world: &World, words: &str) {
-    let said = world.api.wait_until(|_| status(world).message.is_some_and(|m| m.contains(words)));
-    if timeout(Duration::from_secs(900), said).await.is_err() {
-        panic!("never says {words:?}: {:?}", status(world));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cluster_that_is_gone_holds_nobody() {
-    let world = ready().await;
-    let _operator = world.operator();
-    world.api.put(&namespace(&json!({"allowDeletion": true})));
-    until(&world, NAMESPACE, Phase::Ready, "").await;
-    world.temporal.fail("DescribeNamespace (database)", "nothing within 3s");
-    world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
-    until_says(&world, "temporal.io/let-go=true").await;
-    let began = Instant::now();
-    world.api.delete::<TemporalCluster>(NAMESPACE, CLUSTER);
-    gone(&world, NAMESPACE).await;
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_younger_of_two_is_told_whose_it_is_and_follows() {
     let world = ready().await;
     world.api.edit::<TemporalCluster>(NAMESPACE, CLUSTER, |c| {
@@ -358,46 +284,4 @@ async fn another_teams_manifest_is_refused_until_the_cluster_allows_it() {
     world.api.delete::<TemporalNamespace>("team", "orders");
     gone(&world, "team").await;
     assert!(world.temporal.take_writes().is_empty());
-}
-
-/// What there is in the end, of Kubernetes and of Temporal.
-fn end(world: &World) -> (BTreeMap<String, Value>, String) {
-    let mut state = world.state();
-    state.retain(|name, _| name.contains("TemporalNamespace"));
-    for object in state.values_mut() {
-        object["status"].as_object_mut().unwrap().remove("usableFrom");
-    }
-    (state, format!("{:?}", world.temporal.namespaces()))
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_operator_that_is_killed_at_any_write_converges() {
-    let spec = json!({"allowDeletion": true, "customSearchAttributes": {"Customer": "Keyword"}});
-    let world = ready().await;
-    let operator = world.operator();
-    world.api.put(&namespace(&spec));
-    until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
-    world.api.wait_quiet(Duration::from_secs(3)).await;
-    let expected = end(&world);
-    let writes = world.writes().len();
-    drop(operator);
-    assert!((2..8).contains(&writes), "{writes}");
-    for nth in 1..=writes {
-        for cut in [Cut::BeforeAnswer, Cut::AfterAnswer] {
-            let world = ready().await;
-            let kill = world.api.kill_after_matching(OPERATOR, nth, cut, |call| call.resource != "events");
-            let first = world.operator();
-            world.api.put(&namespace(&spec));
-            let killed = timeout(Duration::from_secs(120), kill.fired()).await.is_ok();
-            assert!(killed || nth == writes, "write {nth} of {writes} never came");
-            drop(first);
-            let _second = world.operator();
-            until(&world, NAMESPACE, Phase::Pending, "can be used in a moment").await;
-            world.api.wait_quiet(Duration::from_secs(3)).await;
-            assert_eq!(end(&world), expected, "killed {cut:?} write {nth} of {writes}");
-            world.api.delete::<TemporalNamespace>(NAMESPACE, "orders");
-            gone(&world, NAMESPACE).await;
-            assert!(world.temporal.namespaces().is_empty());
-        }
-    }
 }

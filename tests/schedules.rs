@@ -90,9 +90,24 @@ async fn it_waits_for_what_it_needs_and_is_then_left_alone() {
     world.api.put(&schedule(NAMESPACE, &json!({})));
     let _operator = world.operator();
     says(&world, "There is no TemporalNamespace ns/orders").await;
+    // its own status wakes it once
+    world.api.wait_quiet(Duration::from_secs(60)).await;
+    world.api.clear_audit();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let looks = world.api.audit().into_iter().filter(|c| c.resource == "temporalnamespaces" && c.verb == "get");
+    assert_eq!(looks.count(), 0, "it is told of a namespace, and does not look for one");
     world.api.put(&namespace());
     says(&world, "TemporalCluster ns/c").await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
     world.api.put(&manifest());
+    let known = |api: &fake_api::FakeApi| {
+        let namespace = api.get::<TemporalNamespace>(NAMESPACE, "orders");
+        namespace.and_then(|n| n.status).is_some_and(|s| s.namespace_id.is_some())
+    };
+    tokio::time::timeout(Duration::from_secs(900), world.api.wait_until(known)).await.expect("the namespace is ready");
+    let began = tokio::time::Instant::now();
+    says(&world, "The schedule is as declared").await;
+    assert!(began.elapsed() < Duration::from_secs(1), "told at once: {:?}", began.elapsed());
     done(&world).await;
     assert_eq!(world.temporal.schedules.take_writes(), ["CreateSchedule"]);
 

@@ -163,6 +163,17 @@ async fn what_may_not_change_of_a_namespace_is_refused() {
 }
 
 #[tokio::test]
+async fn what_may_not_change_of_a_schedule_is_refused() {
+    let api = of_kind(&client().await, "TemporalSchedule");
+    let changes = [
+        (json!({"namespaceRef": {"name": "other"}}), Some("spec.namespaceRef: cannot change")),
+        (json!({"namespaceRef": {"namespace": "other"}}), Some("spec.namespaceRef: cannot change")),
+        (json!({"schedule": {"spec": {"crons": ["0 4 * * *"]}}}), None),
+    ];
+    only_refused(&api, schedules::base(), &changes).await;
+}
+
+#[tokio::test]
 async fn what_may_not_change_is_refused() {
     let api = clusters(&client().await);
     let mut manifest = base();

@@ -15,6 +15,7 @@ mod scenarios {
     pub mod hello;
     pub mod load;
     pub mod operator;
+    pub mod places;
     pub mod postgres;
     pub mod search;
     pub mod temporal;

@@ -23,7 +23,7 @@ use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Namespaces, Queues, Schedules, Temporal, Workers};
 use crate::watches::{self, Claims, Hosts, Residents, Stores, Streams};
 use backoff::Backoff;
-use futures::stream::empty;
+use futures::stream::{empty, select};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use kube::api::PartialObjectMeta;
@@ -34,7 +34,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use on_namespace::NamespaceHosts;
 use pauses::Pauses;
-use resident::Shared;
+use resident::{Ground, Shared};
 use settled::Settled;
 use statuses::Statuses;
 use std::collections::BTreeSet;
@@ -153,12 +153,13 @@ pub async fn run<T: Temporal + Namespaces + Schedules + Workers + Queues + 'stat
             metrics: shared.metrics.clone(),
         };
         let clusters = run_one(scope.clone(), Arc::new(ctx), streams, shared.concurrency, shutdown.clone());
-        let (kept, changes) = (Arc::clone(&namespaces), hosts.listen());
+        let changed_clusters = || hosts.listen().map(Ground::Cluster);
+        let changed = || select(changed_clusters(), on_namespaces.listen().map(Ground::Namespace));
+        let (kept, changes) = (Arc::clone(&namespaces), changed_clusters());
         let of_namespaces = resident::run(kept, shared.clone(), scope.clone(), changes, empty(), shutdown.clone());
-        let (kept, changes) = (Arc::clone(&schedules), hosts.listen());
-        let of_schedules = resident::run(kept, shared.clone(), scope.clone(), changes, empty(), shutdown.clone());
-        let changes = hosts.listen();
-        let of_workers = resident::run(workers, shared.clone(), scope, changes, objects_of_workers, shutdown.clone());
+        let kept = Arc::clone(&schedules);
+        let of_schedules = resident::run(kept, shared.clone(), scope.clone(), changed(), empty(), shutdown.clone());
+        let of_workers = resident::run(workers, shared.clone(), scope, changed(), objects_of_workers, shutdown.clone());
         futures::future::join4(clusters, of_namespaces, of_schedules, of_workers)
     };
     futures::future::join_all(scopes.into_iter().map(one)).await;

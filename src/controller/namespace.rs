@@ -1,9 +1,8 @@
 //! `TemporalNamespace`: how it is read, seen, planned and written.
 
 use super::Error;
-use super::resident::{Kind, target};
+use super::resident::{Ground, Kind, target};
 use crate::api::namespace::AttributeType;
-use crate::api::reference::ClusterRef;
 use crate::api::resident::is_finalizer;
 use crate::api::{TemporalNamespace, TemporalNamespaceStatus};
 use crate::observe::{Listings, Seats};
@@ -32,12 +31,10 @@ pub(super) struct Kept {
 pub(super) struct Facts {
     /// Search attributes that it declares.
     pub(super) attributes: BTreeMap<String, AttributeType>,
-    /// Temporal has it.
-    pub(super) registered: bool,
+    /// Its sentence, until Temporal has it.
+    pub(super) waits: Option<String>,
     /// It is being deleted.
     pub(super) leaving: bool,
-    /// Its sentence.
-    pub(super) message: String,
 }
 
 impl Kept {
@@ -127,18 +124,18 @@ impl Kind for Kept {
         self.all.note(namespace, event, resident)
     }
 
-    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
+    fn residents(&self, ground: &Ground) -> Vec<Place> {
+        let Ground::Cluster(cluster) = ground else { return Vec::new() };
         self.all.on(cluster).into_iter().map(|(place, _)| place).collect()
     }
 }
 
 fn resident(object: &TemporalNamespace) -> Resident<Facts> {
-    let status = object.status.as_ref();
+    let status = object.status.clone().unwrap_or_default();
     let facts = Facts {
         attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
-        registered: status.is_some_and(|s| s.namespace_id.is_some()),
+        waits: if status.namespace_id.is_some() { None } else { Some(status.message.unwrap_or_default()) },
         leaving: object.metadata.deletion_timestamp.is_some(),
-        message: status.and_then(|s| s.message.clone()).unwrap_or_default(),
     };
     Resident::of(object, &object.spec.cluster_ref, facts)
 }

@@ -2,11 +2,13 @@
 
 use super::Error;
 use super::namespace::Facts;
+use super::resident::Ground;
 use crate::api::TemporalNamespace;
 use crate::api::reference::ClusterRef;
 use crate::observe::{ObserveError, Seats};
 use crate::plan::seat::Seat;
 use crate::watches::{Place, Residents};
+use futures::channel::mpsc;
 use kube::{Api, Client};
 use std::sync::Arc;
 
@@ -41,12 +43,15 @@ impl NamespaceHosts {
             return Ok(Seat::NoNamespace(format!("{name} is being deleted.")));
         }
         let seat = self.seats.seat(&host.cluster, own).await?;
-        Ok(match seat {
-            Seat::Serving(_) if !host.kept.registered => {
-                Seat::NamespaceWaiting(format!("Waits until {name} is ready: {}", host.kept.message))
-            }
-            other => other,
+        Ok(match (seat, host.kept.waits) {
+            (Seat::Serving(_), Some(why)) => Seat::NamespaceWaiting(format!("Waits until {name} is ready: {why}")),
+            (other, _) => other,
         })
+    }
+
+    /// Every `TemporalNamespace` that changes from now on in what matters to who lives in it.
+    pub(super) fn listen(&self) -> mpsc::UnboundedReceiver<Place> {
+        self.namespaces.listen()
     }
 
     /// The cluster that a `TemporalNamespace` lives on.
@@ -54,10 +59,13 @@ impl NamespaceHosts {
         self.namespaces.get(place).map(|host| host.cluster)
     }
 
-    /// The namespaces of a cluster, as hosts.
-    pub(super) fn on(&self, cluster: &ClusterRef) -> Vec<ClusterRef> {
-        let namespaces = self.namespaces.on(cluster).into_iter();
-        namespaces.map(|((namespace, name), _)| ClusterRef { namespace, name }).collect()
+    /// The namespaces of a cluster, or the one, as hosts.
+    pub(super) fn of(&self, ground: &Ground) -> Vec<ClusterRef> {
+        let host = |(namespace, name): Place| ClusterRef { namespace, name };
+        match ground {
+            Ground::Cluster(cluster) => self.namespaces.on(cluster).into_iter().map(|(place, _)| host(place)).collect(),
+            Ground::Namespace(place) => vec![host(place.clone())],
+        }
     }
 
     /// What the index does not have may just not have arrived; to take it for gone would let resources go for good.

@@ -2,8 +2,7 @@
 
 use super::Error;
 use super::on_namespace::NamespaceHosts;
-use super::resident::{Kind, target};
-use crate::api::reference::ClusterRef;
+use super::resident::{Ground, Kind, target};
 use crate::api::{TemporalSchedule, TemporalScheduleStatus};
 use crate::plan::resident::ResidentPlan;
 use crate::plan::schedule::{self, Act, InTemporal, Seen};
@@ -99,8 +98,8 @@ impl Kind for Kept {
         self.schedules.note(namespace, event, resident)
     }
 
-    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
-        let namespaces = self.hosts.on(cluster);
+    fn residents(&self, ground: &Ground) -> Vec<Place> {
+        let namespaces = self.hosts.of(ground);
         let schedules = namespaces.iter().flat_map(|namespace| self.schedules.on(namespace));
         schedules.map(|(place, _)| place).collect()
     }

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::on_namespace::NamespaceHosts;
-use super::resident::{Kind, target};
+use super::resident::{Ground, Kind, target};
 use crate::api::reference::{ClusterRef, Reference};
 use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
@@ -192,13 +192,17 @@ impl Kind for Kept {
         self.all.note(namespace, event, resident)
     }
 
-    fn residents(&self, cluster: &ClusterRef) -> Vec<Place> {
+    fn residents(&self, ground: &Ground) -> Vec<Place> {
         let on = |host: &ClusterRef, lives: Lives| {
             self.all.on(host).into_iter().filter(move |(_, r)| r.kept == lives).map(|(place, _)| place)
         };
-        let namespaces = self.hosts.on(cluster);
+        let namespaces = self.hosts.of(ground);
         let theirs = namespaces.iter().flat_map(|namespace| on(namespace, Lives::OnNamespace));
-        on(cluster, Lives::OnCluster).chain(theirs).collect()
+        let own = match ground {
+            Ground::Cluster(cluster) => Some(on(cluster, Lives::OnCluster)),
+            Ground::Namespace(_) => None,
+        };
+        own.into_iter().flatten().chain(theirs).collect()
     }
 
     fn forget(&self, (namespace, name): &Place) {

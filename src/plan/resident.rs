@@ -36,7 +36,7 @@ pub enum Finalizer {
     LetGo,
 }
 
-/// When to look again. A change of the resource or its cluster wakes it in any case.
+/// When to look again. A change of the resource or of what it lives on wakes it in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// Not before something changes.
@@ -45,6 +45,24 @@ pub enum Wake {
     After(Duration),
     /// When the list of what Temporal has is taken anew.
     AtNextLook,
+}
+
+/// How soon a waiting end is looked at again.
+const END: Duration = Duration::from_secs(15);
+/// How soon a refusal is looked at again.
+const REFUSED: Duration = Duration::from_secs(60);
+
+impl Wake {
+    /// For a resource that has no home. What it waits for wakes it; but nobody hears of the labels of its Kubernetes namespace,
+    /// on which a permission may hang, nor of the end of that, which lets go of what is `deleting`.
+    #[must_use]
+    pub fn without_home(seat: &Seat, deleting: bool) -> Self {
+        match seat {
+            _ if deleting => Self::After(END),
+            Seat::Refused(_) => Self::After(REFUSED),
+            _ => Self::OnChange,
+        }
+    }
 }
 
 /// An event.

@@ -2,6 +2,7 @@
 
 use super::{Place, place};
 use crate::api::reference::{ClusterRef, Reference};
+use futures::channel::mpsc;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
@@ -51,6 +52,7 @@ struct Index<T> {
     by_claim: HashMap<(ClusterRef, String), BTreeSet<Place>>,
     /// Those listed since a watch began anew, by the namespace it is of.
     listing: HashMap<Option<String>, BTreeSet<Place>>,
+    listeners: Vec<mpsc::UnboundedSender<Place>>,
 }
 
 impl<T> Clone for Residents<T> {
@@ -61,8 +63,8 @@ impl<T> Clone for Residents<T> {
 
 impl<T> Default for Residents<T> {
     fn default() -> Self {
-        let (all, by_cluster, by_claim, listing) = Default::default();
-        Self(Arc::new(Mutex::new(Index { all, by_cluster, by_claim, listing })))
+        let (all, by_cluster, by_claim, listing, listeners) = Default::default();
+        Self(Arc::new(Mutex::new(Index { all, by_cluster, by_claim, listing, listeners })))
     }
 }
 
@@ -96,6 +98,14 @@ impl<T: Clone + PartialEq> Residents<T> {
             }
         };
         others.into_iter().collect()
+    }
+
+    /// Every one that changes from now on in what is kept of it.
+    #[must_use]
+    pub fn listen(&self) -> mpsc::UnboundedReceiver<Place> {
+        let (tell, changes) = mpsc::unbounded();
+        self.index().listeners.push(tell);
+        changes
     }
 
     /// Those that live on a cluster.
@@ -141,6 +151,7 @@ impl<T: Clone + PartialEq> Index<T> {
         if before == new {
             return BTreeSet::new();
         }
+        self.listeners.retain(|tell| tell.unbounded_send(place.clone()).is_ok());
         let others = before.iter().chain(&new).flat_map(|r| self.others(place, r)).collect();
         if let Some(old) = before {
             take_away(&mut self.by_cluster, &old.cluster, place);
@@ -212,6 +223,17 @@ mod tests {
         residents.note(None, &Event::<ConfigMap>::Init, read);
         residents.note(None, &Event::<ConfigMap>::InitDone, read);
         assert!(residents.on(&cluster()).is_empty(), "what went unseen is forgotten at the next list");
+    }
+
+    #[test]
+    fn who_listens_is_told_of_a_change_once() {
+        let residents = Residents::default();
+        let mut changes = residents.listen();
+        residents.note(None, &Event::Apply(object("a", "x")), read);
+        residents.note(None, &Event::Apply(object("a", "x")), read);
+        residents.note(None, &Event::Delete(object("a", "x")), read);
+        let told: Vec<Place> = std::iter::from_fn(|| changes.try_recv().ok()).collect();
+        assert_eq!(told, vec![("a".to_owned(), "orders".to_owned()); 2]);
     }
 
     #[test]

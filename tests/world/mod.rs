@@ -1,6 +1,7 @@
 //! The operator, a simulated cluster and a simulated Temporal on the in-memory API server, in paused time.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
+mod ends;
 pub mod killed;
 mod schedules;
 mod temporal;

@@ -15,14 +15,14 @@ impl Schedules for SimTemporal {
         which: &'a ScheduleRef,
         new: &'a NewSchedule,
     ) -> Answer<'a, ()> {
-        self.schedules.create_schedule(target, which, new)
+        self.ends.write(|| self.schedules.create_schedule(target, which, new))
     }
 
     fn update_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef, change: &'a Change) -> Answer<'a, ()> {
-        self.schedules.update_schedule(target, which, change)
+        self.ends.write(|| self.schedules.update_schedule(target, which, change))
     }
 
     fn delete_schedule<'a>(&'a self, target: &'a Target, which: &'a ScheduleRef) -> Answer<'a, ()> {
-        self.schedules.delete_schedule(target, which)
+        self.ends.write(|| self.schedules.delete_schedule(target, which))
     }
 }

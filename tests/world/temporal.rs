@@ -31,6 +31,7 @@ pub struct SimTemporal {
     pub(super) reads: Mutex<Vec<String>>,
     /// Workflows that are open in each namespace.
     pub(super) open: Mutex<u64>,
+    pub ends: super::ends::Ends,
     pub schedules: FakeSchedules,
     pub workers: super::workers::SimWorkers,
     pub queues: FakeQueues,
@@ -46,6 +47,7 @@ impl SimTemporal {
             writes,
             reads,
             open: Mutex::default(),
+            ends: super::ends::Ends::default(),
             schedules: FakeSchedules::default(),
             workers: super::workers::SimWorkers::default(),
             queues: FakeQueues::default(),
@@ -177,7 +179,7 @@ impl Namespaces for SimTemporal {
             all.insert(wanted.name.clone(), live);
             Ok(())
         };
-        ready(self.write("RegisterNamespace", &wanted.name, register)).boxed()
+        self.ends.write(|| ready(self.write("RegisterNamespace", &wanted.name, register)).boxed())
     }
 
     fn update<'a>(&'a self, _: &'a Target, name: &'a str, change: &'a Change) -> Answer<'a, ()> {
@@ -189,7 +191,7 @@ impl Namespaces for SimTemporal {
             live.data.extend(change.data.clone());
             Ok(())
         };
-        ready(self.write("UpdateNamespace", name, update)).boxed()
+        self.ends.write(|| ready(self.write("UpdateNamespace", name, update)).boxed())
     }
 
     fn attributes<'a>(&'a self, _: &'a Target, name: &'a str) -> Answer<'a, BTreeMap<String, AttributeType>> {
@@ -218,7 +220,7 @@ impl Namespaces for SimTemporal {
             }
             Ok(())
         };
-        ready(self.write("AddSearchAttributes", name, add)).boxed()
+        self.ends.write(|| ready(self.write("AddSearchAttributes", name, add)).boxed())
     }
 
     fn remove_attributes<'a>(&'a self, _: &'a Target, name: &'a str, attributes: &'a [String]) -> Answer<'a, ()> {
@@ -226,7 +228,7 @@ impl Namespaces for SimTemporal {
             all.get_mut(name).ok_or("NOT_FOUND")?.columns.retain(|_, known| !attributes.contains(known));
             Ok(())
         };
-        ready(self.write("RemoveSearchAttributes", name, remove)).boxed()
+        self.ends.write(|| ready(self.write("RemoveSearchAttributes", name, remove)).boxed())
     }
 
     fn open_workflows<'a>(&'a self, _: &'a Target, name: &'a str) -> Answer<'a, u64> {
@@ -234,6 +236,7 @@ impl Namespaces for SimTemporal {
     }
 
     fn delete<'a>(&'a self, _: &'a Target, name: &'a str) -> Answer<'a, ()> {
-        ready(self.write("DeleteNamespace", name, |all| all.remove(name).map(drop).ok_or("NOT_FOUND"))).boxed()
+        let delete = |all: &mut BTreeMap<String, LiveNamespace>| all.remove(name).map(drop).ok_or("NOT_FOUND");
+        self.ends.write(|| ready(self.write("DeleteNamespace", name, delete)).boxed())
     }
 }

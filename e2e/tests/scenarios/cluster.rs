@@ -12,6 +12,7 @@ use temporal_operator::api::{TemporalCluster, TemporalClusterStatus, conditions}
 use tokio::sync::RwLockReadGuard;
 
 use super::bed::{Bed, OPERATOR_LIVES};
+use super::places::Place;
 use super::wait::{PATIENCE, until};
 
 /// The server's roles.
@@ -30,6 +31,7 @@ pub struct Scene {
     title: String,
     /// The operator is not killed meanwhile.
     pub operator: Option<RwLockReadGuard<'static, ()>>,
+    _place: Option<Place>,
 }
 
 impl Scene {
@@ -43,10 +45,13 @@ impl Scene {
     /// A fresh namespace. What an earlier run of the scenario left is removed.
     pub async fn bare(title: &str) -> Self {
         Bed::get();
-        Self::with(title, Some(OPERATOR_LIVES.read().await)).await
+        let place = Place::take(title).await;
+        let operator = Some(OPERATOR_LIVES.read().await);
+        Self { operator, _place: Some(place), ..Self::within(title).await }
     }
 
-    async fn with(title: &str, operator: Option<RwLockReadGuard<'static, ()>>) -> Self {
+    /// A fresh namespace for who has a place already, and an operator that is left alone.
+    pub async fn within(title: &str) -> Self {
         let client = Bed::get().client().await;
         let all: Api<Namespace> = Api::all(client.clone());
         let old = all.list(&ListParams::default().labels(&format!("{SCENARIO}={title}"))).await.unwrap();
@@ -57,13 +62,12 @@ impl Scene {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let namespace = format!("e2e-{title}-{:05x}", now & 0xf_ffff);
         all.create(&PostParams::default(), &restricted(&namespace, title)).await.unwrap();
-        Self { namespace, client, title: title.to_owned(), operator }
+        Self { namespace, client, title: title.to_owned(), operator: None, _place: None }
     }
 
     /// Another namespace of the same scenario.
     pub async fn second(&self) -> Self {
-        // one lock is enough: a second one would wait for a writer that waits for the first
-        Self::with(&format!("{}-2", self.title), None).await
+        Self::within(&format!("{}-2", self.title)).await
     }
 
     /// Puts the sample's PostgreSQL here and waits until it answers.
@@ -162,6 +166,22 @@ pub fn with_databases(version: &str, database: &str) -> Value {
             "visibilityStore": store(&format!("{database}_visibility")),
         },
     })
+}
+
+/// Pods that come and go at once and not gently: where nobody works on the cluster meanwhile.
+pub fn hasty(mut spec: Value) -> Value {
+    const DRAINS: [&str; 6] = [
+        "frontend.shutdownFailHealthCheckDuration",
+        "frontend.shutdownDrainDuration",
+        "history.alignMembershipChange",
+        "history.shutdownDrainDuration",
+        "matching.alignMembershipChange",
+        "matching.shutdownDrainDuration",
+    ];
+    for key in DRAINS {
+        spec["dynamicConfig"]["values"][key] = json!([{"value": "0s"}]);
+    }
+    spec
 }
 
 /// A TemporalCluster.

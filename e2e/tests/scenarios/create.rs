@@ -7,8 +7,9 @@ use kube::api::{Api, DeleteParams};
 use serde_json::Value;
 use temporal_operator::api::conditions;
 
-use super::bed::{Bed, full};
+use super::bed::{Bed, OPERATOR_LIVES, full};
 use super::cluster::{Cluster, ROLES, Scene, manifest};
+use super::places::Place;
 use super::temporal::NAMESPACE;
 use super::wait::{PATIENCE, since, until};
 
@@ -93,7 +94,8 @@ async fn ready_event(cluster: &Cluster) -> String {
 async fn samples_are_applied() {
     let bed = Bed::get();
     let client = bed.client().await;
-    let _operator = super::bed::OPERATOR_LIVES.read().await;
+    let _place = Place::take("samples").await;
+    let _operator = OPERATOR_LIVES.read().await;
     let samples: &[(&str, usize)] = if full() { &[("demo", 4), ("ha", 10)] } else { &[("demo", 4)] };
     for (sample, count) in samples {
         let namespace = format!("temporal-{sample}");

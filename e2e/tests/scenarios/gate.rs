@@ -10,14 +10,14 @@ use temporal_operator::api::conditions::{READY, STALLED};
 use temporal_operator::api::labels;
 
 use super::bed::Bed;
-use super::cluster::{Scene, manifest};
+use super::cluster::{Scene, hasty, manifest};
 use super::wait::since;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_waits_for_the_job_before_it() {
     let scene = Scene::open("before-upgrade").await;
     ["1.31.2", "1.32.0"].iter().for_each(|version| Bed::get().server_images(version));
-    let (cluster, _) = scene.create("main", &manifest("1.31.2")).await;
+    let (cluster, _) = scene.create("main", &hasty(manifest("1.31.2"))).await;
     cluster.workflow("before").await;
     let before = cluster.all_pods().await;
 

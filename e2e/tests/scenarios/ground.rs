@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Rw
 
 use super::bed::{Bed, OPERATOR_LIVES};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::places::Place;
 
 /// Whoever comes while another has it gets the same.
 static SHARED: Mutex<Weak<Shared>> = Mutex::const_new(Weak::new());
@@ -33,6 +34,7 @@ pub struct Ground {
     _use: Use,
     _shared: Arc<Shared>,
     _operator: RwLockReadGuard<'static, ()>,
+    _place: Place,
 }
 
 #[allow(dead_code, reason = "held, not looked at")]
@@ -44,23 +46,24 @@ enum Use {
 impl Ground {
     /// Beside other scenarios.
     pub async fn beside() -> Self {
-        Self::enter(async |uses| Use::Beside(uses.read_owned().await)).await
+        Self::enter("workers", async |uses| Use::Beside(uses.read_owned().await)).await
     }
 
     /// When all the others have ended: for whoever takes Temporal away.
     pub async fn alone() -> Self {
-        Self::enter(async |uses| Use::Alone(uses.write_owned().await)).await
+        Self::enter("workers-alone", async |uses| Use::Alone(uses.write_owned().await)).await
     }
 
-    async fn enter(turn: impl AsyncFnOnce(Arc<RwLock<()>>) -> Use) -> Self {
+    async fn enter(title: &str, turn: impl AsyncFnOnce(Arc<RwLock<()>>) -> Use) -> Self {
         Bed::get();
+        let place = Place::take(title).await;
         // before the turn: who kills the operator waits for those who have this, and they may wait for each other
         let operator = OPERATOR_LIVES.read().await;
         let shared = shared().await;
         let used = turn(shared.uses.clone()).await;
         let client = Bed::get().client().await;
         let cluster = Cluster { namespace: shared.namespace.clone(), name: "main".to_owned(), client };
-        Self { cluster, _use: used, _shared: shared, _operator: operator }
+        Self { cluster, _use: used, _shared: shared, _operator: operator, _place: place }
     }
 }
 
@@ -69,8 +72,8 @@ async fn shared() -> Arc<Shared> {
     if let Some(shared) = known.upgrade() {
         return shared;
     }
-    let mut scene = Scene::open("workers").await;
-    scene.operator = None;
+    let scene = Scene::within("workers").await;
+    scene.postgres().await;
     let mut spec = manifest(VERSION);
     // what a user waits minutes for is to be seen in seconds
     let value = |text: &str| json!([{"value": text}]);

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use e2e::failure::explain;
 use e2e::load::{Figures, Load, Report, Table, Target};
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -20,14 +21,14 @@ fn rate() -> f64 {
     if full() { 15.0 } else { 2.0 }
 }
 
-/// One load at a time: two would measure each other.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Loads at a time. Two measure each other, and the short form does not measure.
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(if full() { 1 } else { 2 }));
 
 /// A load of a cluster, in phases.
 pub struct Loaded {
     load: Load,
     title: String,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 /// Undisturbed load, to compare with.
@@ -46,15 +47,14 @@ pub async fn loaded(scene: &str, manifest: &Value, title: &str) -> (Scene, Clust
     (scene, cluster, load)
 }
 
-/// Waits for the turn of the next load. To be had before a scene is opened: who has the turn may wait for all scenes to
-/// end before it kills the operator.
-pub async fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().await
+/// Waits for the turn of the next load. To be had before a scene is opened, whose place others would wait for.
+pub async fn turn() -> SemaphorePermit<'static> {
+    TURNS.acquire().await.expect("it is never closed")
 }
 
 impl Loaded {
     /// Begins; returns when workflows end.
-    pub async fn start(cluster: &Cluster, title: &str, turn: MutexGuard<'static, ()>) -> Self {
+    pub async fn start(cluster: &Cluster, title: &str, turn: SemaphorePermit<'static>) -> Self {
         cluster.register_namespace().await;
         let bed = Bed::get();
         let files = bed.layout.log().join("load");

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use temporal_operator::api::resident::Phase;
 use temporal_operator::api::{TemporalNamespace, TemporalNamespaceStatus};
 
 use super::audit::{Moment, calls};
 use super::bed::Bed;
-use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::cluster::{Cluster, Scene, VERSION, hasty, manifest};
 use super::wait::{PATIENCE, since, until};
 
 /// Somebody else's change is found within this time.
@@ -120,7 +120,7 @@ async fn namespaces_are_kept_as_their_manifests_say() {
         json!({"description": "Orders", "customSearchAttributes": {"CustomerId": "Keyword", "Total": "Double"}});
     orders.apply(&spec(&cluster, &wanted)).await;
     orders.is(Phase::Pending, "There is no TemporalCluster").await;
-    cluster.apply(&manifest(VERSION)).await;
+    cluster.apply(&hasty(manifest(VERSION))).await;
     orders.is(Phase::Pending, "Waits until TemporalCluster").await;
     cluster.settled().await;
     let began = Instant::now();
@@ -268,14 +268,18 @@ async fn end_of_all(scene: Scene, cluster: &Cluster) -> String {
     kept.apply(&spec(cluster, &json!({"allowDeletion": true}))).await;
     kept.is(Phase::Ready, "").await;
     let (namespaces, name) = (Api::<Namespace>::all(scene.client.clone()), scene.namespace.clone());
+    let pods_left: Api<Pod> = Api::namespaced(scene.client.clone(), &name);
     scene.remove().await;
     let began = Instant::now();
+    let mut pods = since(began);
     until("the namespace is gone", Duration::from_secs(120), async || {
-        match namespaces.get_opt(&name).await.map_err(|error| error.to_string())? {
-            None => Ok(()),
-            Some(left) => Err(format!("{:?}", left.status.and_then(|s| s.conditions))),
+        let left = namespaces.get_opt(&name).await.map_err(|error| error.to_string())?;
+        let Some(left) = left else { return Ok(()) };
+        if !pods_left.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.is_empty() {
+            pods = since(began);
         }
+        Err(format!("{:?}", left.status.and_then(|s| s.conditions)))
     })
     .await;
-    format!("a namespace with all of it gone in {}", since(began))
+    format!("a namespace with all of it gone in {}, its last pod after {pods}", since(began))
 }

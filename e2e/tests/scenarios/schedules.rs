@@ -22,8 +22,6 @@ const A_LOOK: Duration = Duration::from_secs(45);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_fires_and_a_pause_by_hand_stays() {
     let mut scene = Scene::open("schedules").await;
-    scene.operator = None;
-    let alone = OPERATOR_LIVES.write().await;
     let cluster = scene.cluster("main");
     let schedule = Schedule { cluster: cluster.clone() };
 
@@ -43,9 +41,8 @@ async fn a_schedule_fires_and_a_pause_by_hand_stays() {
     let fired = schedule.has_fired().await;
 
     let calm = schedule.is_left_alone().await;
-    schedule.pause_stays(&scene).await;
+    schedule.pause_stays(&mut scene).await;
     let repaired = schedule.drift_is_put_right().await;
-    drop(alone);
     schedule.ends_only_when_it_may().await;
     scene
         .close(&format!(
@@ -142,12 +139,16 @@ impl Schedule {
     }
 
     /// Through an operator that is killed, and the manifest applied again.
-    async fn pause_stays(&self, scene: &Scene) {
+    async fn pause_stays(&self, scene: &mut Scene) {
         self.cluster
             .temporal(&["schedule", "toggle", "--schedule-id", NAME, "--pause", "--reason", NOTE])
             .await
             .unwrap();
+        scene.operator = None;
+        let alone = OPERATOR_LIVES.write().await;
         kill(scene).await;
+        drop(alone);
+        scene.operator = Some(OPERATOR_LIVES.read().await);
         self.apply(&ticking(true)).await;
         until("the operator has seen the pause", PATIENCE, async || {
             let (reason, message) = self.condition("True").await;

@@ -10,7 +10,7 @@ use temporal_operator::api::conditions::{READY, STALLED};
 use temporal_operator::api::services::Role;
 use temporal_operator::api::{conditions, status::TemporalClusterStatus};
 
-use super::cluster::{Cluster, Scene, VERSION, manifest};
+use super::cluster::{Cluster, Scene, VERSION, hasty, manifest};
 use super::wait::{PATIENCE, since, until};
 
 /// Runs beside the server: an image that is there, in a namespace that is restricted.
@@ -33,7 +33,7 @@ const ENV: &str = "/spec/template/spec/containers/0/env/-";
 #[tokio::test(flavor = "multi_thread")]
 async fn internal_frontend_and_overrides() {
     let scene = Scene::open("services").await;
-    let mut spec = manifest(VERSION);
+    let mut spec = hasty(manifest(VERSION));
     spec["services"] = json!({
         "internalFrontend": {"enabled": true},
         "overrides": sidecar(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use temporal_operator::api::conditions::READY;
 
 use super::bed::full;
-use super::cluster::{Cluster, Scene, VERSION, manifest, with_databases};
+use super::cluster::{Cluster, Scene, VERSION, hasty, manifest, with_databases};
 use super::postgres::{Authority, Pair};
 use super::wait::{PATIENCE, since, until};
 
@@ -51,7 +51,7 @@ async fn stores_by_tls_with_each_plugin() {
     files(&scene, "tls-visibility", &authority.pem, &authority.certificate("by_certificate", &[]));
 
     // the users make their databases themselves
-    let mut spec = with_databases(VERSION, "secured");
+    let mut spec = hasty(with_databases(VERSION, "secured"));
     let stores = &mut spec["persistence"];
     stores["defaultStore"]["sql"]["user"] = json!("by_password");
     stores["defaultStore"]["passwordSecretRef"] = json!({"name": "store"});

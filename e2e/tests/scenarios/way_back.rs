@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use temporal_operator::api::conditions;
 
-use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::cluster::{Cluster, ROLES, Scene, VERSION, hasty, manifest};
 use super::wait::{PATIENCE, since, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_does_not_get_ready_goes_back() {
     let scene = Scene::open("way-back").await;
-    let mut spec = manifest(VERSION);
+    let mut spec = hasty(manifest(VERSION));
     spec["rollout"] = json!({"stepTimeout": "30s"});
     let (cluster, _) = scene.create("main", &spec).await;
     cluster.workflow("before").await;

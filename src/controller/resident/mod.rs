@@ -39,6 +39,15 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What resources live on, which has changed.
+#[derive(Clone, Debug)]
+pub(super) enum Ground {
+    /// A cluster.
+    Cluster(ClusterRef),
+    /// A `TemporalNamespace`.
+    Namespace(Place),
+}
+
 /// A kind whose resources live on a cluster.
 pub(super) trait Kind: Send + Sync + Sized + 'static {
     /// The resource.
@@ -113,8 +122,8 @@ pub(super) trait Kind: Send + Sync + Sized + 'static {
     /// Takes in an event of the watch; the other resources it matters to.
     fn note(&self, namespace: Option<&str>, event: &Event<Self::Object>) -> Vec<Place>;
 
-    /// The resources that live on a cluster.
-    fn residents(&self, cluster: &ClusterRef) -> Vec<Place>;
+    /// The resources that live there.
+    fn residents(&self, ground: &Ground) -> Vec<Place>;
 
     /// Drops what is remembered of a resource that is gone.
     fn forget(&self, _gone: &Place) {}
@@ -144,24 +153,24 @@ pub(super) fn target(home: &Home) -> Target {
     Target::frontend(&home.cluster.namespace, &home.cluster.name, home.host.port)
 }
 
-/// Runs the loop of a kind in a namespace, or in all, until `shutdown`. `changes` are clusters that changed, `objects` resources
-/// whose objects did.
+/// Runs the loop of a kind in a namespace, or in all, until `shutdown`. `changes` are what the resources live on, `objects`
+/// resources whose objects have changed.
 pub(super) async fn run<K: Kind>(
     kind: Arc<K>,
     shared: Shared,
     namespace: Option<String>,
-    changes: mpsc::UnboundedReceiver<ClusterRef>,
+    changes: impl Stream<Item = Ground> + Send + 'static,
     objects: impl Stream<Item = Place> + Send + 'static,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (store, events, others) = watch(&kind, &shared.client, namespace.as_deref());
-    let on_clusters = woken_by(&kind, namespace, changes);
+    let grounds = woken_by(&kind, namespace, changes);
     let concurrency = shared.concurrency;
     let ctx = Arc::new(Ctx { kind, shared, statuses: Statuses::default(), backoff: Backoff::new() });
     Controller::for_stream(events, store)
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .reconcile_on(others)
-        .reconcile_on(on_clusters)
+        .reconcile_on(grounds)
         .reconcile_on(objects.map(|place| reference(&place)))
         .graceful_shutdown_on(shutdown)
         .run(turn::reconcile::<K>, turn::on_error::<K>, Arc::clone(&ctx))
@@ -211,15 +220,15 @@ fn watch<K: Kind>(
     (store, events, others)
 }
 
-/// The resources of this loop whose cluster changed.
+/// The resources of this loop whose ground changed.
 fn woken_by<K: Kind>(
     kind: &Arc<K>,
     namespace: Option<String>,
-    changes: mpsc::UnboundedReceiver<ClusterRef>,
+    changes: impl Stream<Item = Ground> + Send + 'static,
 ) -> impl Stream<Item = ObjectRef<K::Object>> + Send + 'static {
     let kind = Arc::clone(kind);
-    changes.flat_map(move |cluster| {
-        let mut residents = kind.residents(&cluster);
+    changes.flat_map(move |ground| {
+        let mut residents = kind.residents(&ground);
         residents.retain(|place| namespace.as_ref().is_none_or(|namespace| *namespace == place.0));
         futures::stream::iter(residents).map(|place| reference(&place))
     })

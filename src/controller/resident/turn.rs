@@ -28,7 +28,10 @@ const TOLD_AFTER: (u32, u32) = (2, 5);
 /// One turn, within its deadline and isolated from panics.
 pub(super) async fn reconcile<K: Kind>(object: Arc<K::Object>, ctx: Arc<Ctx<K>>) -> Result<Action, Error> {
     let (started, object) = (Instant::now(), &*object);
-    let result = guarded(step(object, &ctx).boxed()).await;
+    let result = match guarded(step(object, &ctx).boxed()).await {
+        Err(error) if is_given_up(&error, object, &ctx).await => guarded(let_go(object, &ctx).boxed()).await,
+        result => result,
+    };
     ctx.shared.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
         Ok(_) => ctx.backoff.reset(&ObjectRef::from_obj(object)),
@@ -52,6 +55,18 @@ fn is_told<K: Kind>(error: &Error, object: &K::Object, ctx: &Ctx<K>) -> bool {
     let deleting = object.meta().deletion_timestamp.is_some();
     let told_after = if ready && !deleting { TOLD_AFTER.1 } else { TOLD_AFTER.0 };
     error.class() != Class::Transient || ctx.backoff.failures(&ObjectRef::from_obj(object)) >= told_after
+}
+
+/// The end of a whole namespace does not wait for a Temporal that for half a minute has not done what it is asked to.
+async fn is_given_up<K: Kind>(error: &Error, object: &K::Object, ctx: &Ctx<K>) -> bool {
+    object.meta().deletion_timestamp.is_some()
+        && matches!(error, Error::Temporal(_))
+        && ctx.backoff.failures(&ObjectRef::from_obj(object)) >= TOLD_AFTER.1
+        && ends_with_namespace(object, ctx).await.unwrap_or(false)
+}
+
+async fn ends_with_namespace<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<bool, ObserveError> {
+    ctx.shared.seats.is_terminating(&object.namespace().unwrap_or_default()).await
 }
 
 fn hurdle(error: &Error) -> Hurdle {
@@ -94,7 +109,7 @@ async fn step<K: Kind>(object: &K::Object, ctx: &Ctx<K>) -> Result<Action, Error
     };
     let seat = ctx.kind.seat(&valid).await?;
     // the end of a whole namespace must not wait for what is elsewhere
-    if deleting && seat.waits() && ctx.shared.seats.is_terminating(&object.namespace().unwrap_or_default()).await? {
+    if deleting && seat.waits() && ends_with_namespace(object, ctx).await? {
         return let_go(object, ctx).await;
     }
     // to let go, Temporal need not answer

@@ -12,7 +12,7 @@ pub(super) fn plan(sight: &Sight<'_>, seat: &Seat, seen: Option<&Seen>) -> Names
     }
     let waits = |reason, why: &str| {
         let verdict = Verdict::new(Phase::Deleting, reason, format!("{why} {HOW_TO_LET_GO}"));
-        sight.told(verdict, sight.old.clone(), Wake::OnChange, true)
+        sight.told(verdict, sight.old.clone(), Wake::without_home(seat, true), true)
     };
     match (seat, seen) {
         (Seat::Absent(why) | Seat::Leaving(why) | Seat::Refused(why) | Seat::NoNamespace(why), _) => {

@@ -115,8 +115,7 @@ pub fn plan(
     }
     let (Some(home), Some(seen)) = (seat.home(), seen) else {
         let nothing = || Verdict::new(Phase::Pending, "ClusterNotReady", "Nothing is known of the cluster yet.");
-        // a namespace's labels may change without being heard
-        let wake = if matches!(seat, Seat::Refused(_)) { Wake::After(ASK_AGAIN) } else { Wake::OnChange };
+        let wake = Wake::without_home(seat, false);
         return sight.told(unseated(seat).unwrap_or_else(nothing), old.clone(), wake, valid.deletes && held);
     };
     if let Some(elder) = &seen.elder {
@@ -133,9 +132,6 @@ pub fn plan(
         Some(live) => keep(&sight, live, seen, &home.host.attributes),
     }
 }
-
-/// After this time a refusal is looked at again.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 impl Sight<'_> {
     /// A plan without writes.

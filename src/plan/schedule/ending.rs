@@ -40,6 +40,6 @@ pub(super) fn plan(
         finalizer,
         status,
         news: Vec::new(),
-        wake: Wake::After(super::SOON),
+        wake: if seat.home().is_some() { Wake::After(super::SOON) } else { Wake::without_home(seat, true) },
     }
 }

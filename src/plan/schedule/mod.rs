@@ -27,8 +27,6 @@ use std::time::Duration;
 
 /// How soon it is looked whether Temporal has done what it was told.
 const SOON: Duration = Duration::from_secs(2);
-/// How soon it is looked whether the namespace is ready, which costs nothing.
-const WAITING: Duration = Duration::from_secs(5);
 /// How often a schedule is looked at that is as it should be.
 pub const CALM: Duration = Duration::from_secs(30);
 /// How often a change is carried out in vain before it is left.
@@ -98,7 +96,7 @@ pub fn plan(
     let Some(seen) = seen else {
         let verdict = unseated(seat).unwrap_or_else(|| Said::NoNamespace.into());
         verdict.into_status(&mut status, generation, now);
-        return idle(valid, status, WAITING);
+        return idle(valid, status, Wake::without_home(seat, false));
     };
     let mark = hash_of(&valid.declared);
     let (act, said) = match (&seen.taken_by, &seen.temporal) {
@@ -113,7 +111,7 @@ pub fn plan(
     };
     let drifted = old.observed_generation == generation && old.sent.is_none() && was_ready;
     let news = drift(&said).filter(|_| drifted && act.is_some());
-    let wake = if said.is_settled() { CALM } else { SOON };
+    let wake = Wake::After(if said.is_settled() { CALM } else { SOON });
     said.into_status(&mut status, was_ready, generation, now);
     ResidentPlan {
         tell_first: matches!(act, Some(Act::Update(_))),
@@ -123,7 +121,7 @@ pub fn plan(
     }
 }
 
-fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Duration) -> SchedulePlan {
+fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Wake) -> SchedulePlan {
     ResidentPlan {
         changes: Changes::default(),
         acts: Vec::new(),
@@ -131,7 +129,7 @@ fn idle(valid: &ValidSchedule, status: TemporalScheduleStatus, wake: Duration) -
         finalizer: if valid.deletes { Finalizer::Hold } else { Finalizer::LetGo },
         status,
         news: Vec::new(),
-        wake: Wake::After(wake),
+        wake,
     }
 }
 
