@@ -16,6 +16,7 @@ mod scenarios {
     pub mod load;
     pub mod operator;
     pub mod postgres;
+    pub mod prometheus;
     pub mod search;
     pub mod temporal;
     pub mod wait;
