@@ -88,3 +88,87 @@ fn what_is_no_manifest_is_an_error() {
     assert!(answer.err.contains("broken.yaml is not YAML"), "{}", answer.err);
     assert_eq!(plan(&["-f", "/nowhere.yaml"]).code, 1);
 }
+
+const WORKER: &str = include_str!("../config/samples/worker/temporalworker.yaml");
+
+/// The change of the sample's worker into `text`.
+fn change_worker(name: &str, text: &str, more: &[&str]) -> Answer {
+    let before = written(&format!("{name}-before.yaml"), WORKER);
+    let after = written(&format!("{name}-after.yaml"), text);
+    plan(&[&["-f", after.to_str().unwrap(), "--from", before.to_str().unwrap(), "--exit-code"], more].concat())
+}
+
+#[test]
+fn a_worker_s_objects_are_printed_with_the_address_of_its_cluster() {
+    let namespace = include_str!("../config/samples/namespace/temporalnamespace.yaml")
+        .replace("name: orders", "name: default")
+        .replace("namespace: temporal-demo", "namespace: shop");
+    let alone = written("worker.yaml", WORKER);
+    let answer = plan(&["-f", alone.to_str().unwrap(), "-n", "shop"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    for words in
+        ["kind: PodDisruptionBudget", "kind: ControllerRevision", "kind: Deployment", "replicas: 1", "namespace: shop"]
+    {
+        assert!(answer.out.contains(words), "{words} in {}", answer.out);
+    }
+    assert!(answer.out.contains("(the frontend of its TemporalNamespace)"), "{}", answer.out);
+    let together = written("worker-and-namespace.yaml", &format!("{WORKER}\n---\n{namespace}"));
+    let answer = plan(&["-f", together.to_str().unwrap(), "-n", "shop"]);
+    assert!(answer.out.contains("demo-frontend.shop.svc:7233"), "{}{}", answer.out, answer.err);
+}
+
+#[test]
+fn a_worker_that_is_the_same_changes_nothing() {
+    let same = change_worker("same-worker", WORKER, &[]);
+    let said = "TemporalWorker default/hello: nothing changes in Kubernetes\n";
+    assert_eq!((same.code, same.out.as_str()), (0, said), "{}", same.err);
+}
+
+#[test]
+fn a_new_template_is_a_version_beside_the_old_one_and_says_how_it_takes_over() {
+    let new = change_worker("new-worker", &WORKER.replace("value: en", "value: de"), &[]);
+    assert_eq!(new.code, 3, "{}{}", new.out, new.err);
+    let order = [
+        "comes beside dev-",
+        "Create Deployment hello-",
+        "Wait until the pods of version dev-",
+        "Run workflow Check on version dev-",
+        "20 % of new workflows, for 30s at least",
+        "50 % of new workflows",
+        "Make version dev-",
+        "remove them 5m after the last one, and the version 1h after it",
+        "No pod restarts.",
+    ];
+    let places: Vec<usize> =
+        order.iter().map(|words| new.out.find(words).unwrap_or_else(|| panic!("{words}: {}", new.out))).collect();
+    assert!(places.is_sorted(), "{}", new.out);
+    assert_eq!(new.out.matches("\n  + ").count(), 3, "{}", new.out);
+    assert!(!new.out.contains("\n  - ") && !new.out.contains("\n  ~ "), "the old version stays: {}", new.out);
+}
+
+#[test]
+fn a_template_under_a_given_build_id_replaces_pods_in_place() {
+    let given = WORKER.replace("spec:\n  namespaceRef:", "spec:\n  buildID: v1\n  namespaceRef:");
+    let (before, after) =
+        (written("given-before.yaml", &given), written("given-after.yaml", &given.replace("value: en", "value: de")));
+    let rolled = plan(&["-f", after.to_str().unwrap(), "--from", before.to_str().unwrap(), "--exit-code"]);
+    assert_eq!(rolled.code, 4, "{}{}", rolled.out, rolled.err);
+    assert!(rolled.out.contains("version v1 stays") && rolled.out.contains("Roll Deployment hello-"), "{}", rolled.out);
+    assert!(
+        rolled.out.contains("\"en\" → \"de\"") && rolled.out.contains("Pods are replaced in place."),
+        "{}",
+        rolled.out
+    );
+}
+
+#[test]
+fn what_may_not_change_of_a_worker_is_refused() {
+    let moved = change_worker("moved-worker", &WORKER.replace("name: default", "name: other"), &[]);
+    assert_eq!(moved.code, 2, "{}", moved.out);
+    assert!(moved.err.contains("refused: spec.namespaceRef: cannot change"), "{}", moved.err);
+    let gone = written("no-worker.yaml", "kind: Other");
+    let before = written("a-worker.yaml", WORKER);
+    let answer = plan(&["-f", gone.to_str().unwrap(), "--from", before.to_str().unwrap(), "--exit-code"]);
+    assert_eq!(answer.code, 4, "{}", answer.err);
+    assert!(answer.out.contains("unless spec.allowDeletion is true"), "{}", answer.out);
+}

@@ -215,6 +215,30 @@ async fn a_version_takes_over_and_the_old_one_drains() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_version_that_somebody_pinned_workflows_to_stays_although_it_never_got_any() {
+    let world = ready().await;
+    let _operator = world.operator();
+    world.api.put(&worker(&json!({})));
+    says(&world, Phase::Ready, "1 pod of version 1.0-").await;
+    edit(&world, &json!({"rollout": {"strategy": "Manual"}}));
+    edit(&world, &image("2.0"));
+    says(&world, Phase::Pending, "The rollout of version 2.0-").await;
+    let second = status(&world).target.unwrap();
+    world.temporal.workers.pinned.lock().unwrap().insert(second.clone());
+    edit(&world, &image("3.0"));
+    says(&world, Phase::Pending, "The rollout of version 3.0-").await;
+    sleep(Duration::from_secs(600)).await;
+    let all = |numbers: [i32; 3]| ["1.0", "2.0", "3.0"].map(|tag| format!("orders:{tag}")).into_iter().zip(numbers);
+    assert_eq!(sizes(&world), all([1, 1, 1]).collect());
+    world.temporal.workers.pinned.lock().unwrap().clear();
+    until(&world, "without the second", |_| {
+        let told = status(&world).versions.iter().any(|version| version.build_id == second);
+        !told && !sizes(&world).contains_key("orders:2.0")
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn pods_are_kept_and_made_again_whatever_is_away() {
     let world = ready().await;
     let _operator = world.operator();
@@ -267,15 +291,40 @@ async fn one_on_a_namespace_waits_for_it() {
     world.api.put(&worker(&Value::Object(on)));
     says(&world, Phase::Pending, "There is no TemporalNamespace ns/shop").await;
     assert!(deployments(&world).is_empty());
-    world.api.put::<TemporalNamespace>(
-        &serde_json::from_value(json!({
-            "apiVersion": "temporal.io/v1beta1", "kind": "TemporalNamespace",
-            "metadata": {"name": "shop", "namespace": NAMESPACE},
-            "spec": {"clusterRef": {"name": CLUSTER}, "retentionPeriod": "24h"},
-        }))
-        .unwrap(),
-    );
+    world.api.put::<TemporalNamespace>(&shop());
     says(&world, Phase::Ready, "1 pod works for namespace shop.").await;
+}
+
+fn shop() -> TemporalNamespace {
+    serde_json::from_value(json!({
+        "apiVersion": "temporal.io/v1beta1", "kind": "TemporalNamespace",
+        "metadata": {"name": "shop", "namespace": NAMESPACE},
+        "spec": {"clusterRef": {"name": CLUSTER}, "retentionPeriod": "24h"},
+    }))
+    .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_of_one_worker_deployment_are_rivals_however_they_name_their_temporal() {
+    let world = ready().await;
+    let _operator = world.operator();
+    world.api.put::<TemporalNamespace>(&shop());
+    world.api.put(&worker(&json!({"deploymentName": "shop/orders"})));
+    says(&world, Phase::Ready, "1 pod of version 1.0-").await;
+    let on_namespace = json!({"clusterRef": null, "namespace": null, "namespaceRef": {"name": "shop"}, "deploymentName": "shop/orders"});
+    let mut younger = worker(&on_namespace);
+    younger.metadata.name = Some("younger".to_owned());
+    world.api.put(&younger);
+    let told = |api: &FakeApi| {
+        let message = api.get::<TemporalWorker>(NAMESPACE, "younger").and_then(|w| w.status?.message);
+        message.is_some_and(|m| m.contains("shop/orders belongs to TemporalWorker ns/orders, which came first"))
+    };
+    until(&world, "told", told).await;
+    assert_eq!(deployments(&world).len(), 1, "the younger has no pods");
+    // when the elder is gone, the Worker Deployment is the other's
+    world.api.delete::<TemporalWorker>(NAMESPACE, NAME);
+    let is_ready = |w: TemporalWorker| w.status.is_some_and(|s| s.phase == Some(Phase::Ready));
+    until(&world, "ready", |api| api.get(NAMESPACE, "younger").is_some_and(is_ready)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ enum Verb {
         targets: Vec<Target>,
     },
     /// Make images and load them into the nodes that are up: demo, cluster, temporal[:VERSION], ui, postgres, opensearch,
-    /// busybox, operator, hello.
+    /// prometheus, busybox, operator, hello.
     Images {
         /// What to make; what the demo needs, if not given.
         images: Vec<Named>,

@@ -22,6 +22,8 @@ pub const HELM: &str = "3.22.0";
 pub const KWOK: &str = "0.7.0";
 /// PostgreSQL: Debian 12's.
 pub const POSTGRES: &str = "15";
+/// Prometheus: Debian 12's.
+pub const PROMETHEUS: &str = "2.42";
 /// OpenSearch, as packaged by its runner.
 pub const OPENSEARCH: &str = "2.19.1";
 /// The Maven package with OpenSearch and a runner.

@@ -17,6 +17,7 @@ mod scenarios {
     pub mod operator;
     pub mod places;
     pub mod postgres;
+    pub mod prometheus;
     pub mod search;
     pub mod temporal;
     pub mod wait;

@@ -1,22 +1,24 @@
 //! `temporal-operator plan`: the objects of a manifest, or what a change of it would do, offline.
 
 use super::preview::{Amount, compare};
-use super::{Failure, print};
+use super::{Failure, print, workers};
 use clap::Args;
+use kube::Resource;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use temporal_operator::api::TemporalCluster;
+use temporal_operator::api::{TemporalCluster, TemporalNamespace, TemporalWorker};
 use temporal_operator::build::{self, Object, SecretVersions};
 use temporal_operator::validate::{self, Invalid, ValidCluster};
 
 /// Flags of `plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 done; 1 a file cannot be read or is not what it should be; 2 a manifest or its \
-                        change is refused. With --exit-code also: 3 something changes and no server pod restarts; 4 \
-                        server pods restart.")]
+                        change is refused. With --exit-code also: 3 something changes and no pod restarts; 4 pods \
+                        restart or go.")]
 pub struct PlanArgs {
     /// The manifest, one or more documents; `-` for standard input. Documents of other kinds are passed over.
     #[arg(short, long, value_name = "FILE")]
@@ -27,7 +29,7 @@ pub struct PlanArgs {
     /// How much of each changed object is printed.
     #[arg(long, value_enum, default_value_t = Amount::Fields, requires = "from")]
     show: Amount,
-    /// Let the exit code say whether something changes (3) and whether server pods restart (4).
+    /// Let the exit code say whether something changes (3) and whether pods restart (4).
     #[arg(long, requires = "from")]
     exit_code: bool,
     /// Namespace of the objects, where the manifest names none.
@@ -44,15 +46,23 @@ pub(super) enum Outcome {
     Refused,
 }
 
+/// What a file has of the kinds that become objects, and of those that these refer to.
+#[derive(Default)]
+pub(super) struct Manifests {
+    pub clusters: Vec<TemporalCluster>,
+    pub workers: Vec<TemporalWorker>,
+    pub namespaces: Vec<TemporalNamespace>,
+}
+
 /// Prints the objects in the order they are applied, or the difference.
 pub fn plan(args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let new = clusters(&args.filename, &args.namespace)?;
-    if new.is_empty() && args.from.is_none() {
-        return Err(format!("{} has no TemporalCluster", args.filename.display()).into());
+    let new = manifests(&args.filename, &args.namespace)?;
+    if new.clusters.is_empty() && new.workers.is_empty() && args.from.is_none() {
+        return Err(format!("{} has no TemporalCluster and no TemporalWorker", args.filename.display()).into());
     }
     let outcome = match &args.from {
-        None => objects(&new)?,
-        Some(from) => compare(&clusters(from, &args.namespace)?, &new, args.show)?,
+        None => objects(&new.clusters)?.max(workers::objects(&new)?),
+        Some(from) => compare(&manifests(from, &args.namespace)?, &new, args.show)?,
     };
     Ok(match outcome {
         Outcome::Refused => ExitCode::from(2),
@@ -67,15 +77,20 @@ fn objects(all: &[TemporalCluster]) -> Result<Outcome, Failure> {
     for cluster in all {
         match valid(cluster).map(|valid| build::everything(&valid, &SecretVersions::new())) {
             Some(Ok(objects)) => {
-                for object in objects {
-                    print(&format!("---\n{}", yaml(&object)?))?;
-                }
+                print_all(&objects)?;
             }
             Some(Err(invalid)) => outcome = refused("refused", &invalid),
             None => outcome = Outcome::Refused,
         }
     }
     Ok(outcome)
+}
+
+pub(super) fn print_all(objects: &[Object]) -> Result<(), Failure> {
+    for object in objects {
+        print(&format!("---\n{}", yaml(object)?))?;
+    }
+    Ok(())
 }
 
 /// The cluster if it can be carried out; what is to be said of it goes to standard error.
@@ -102,19 +117,29 @@ pub(super) fn refused(what: &str, invalid: &Invalid) -> Outcome {
     Outcome::Refused
 }
 
-fn clusters(path: &Path, namespace: &str) -> Result<Vec<TemporalCluster>, Failure> {
+fn manifests(path: &Path, namespace: &str) -> Result<Manifests, Failure> {
     let text = read(path)?;
-    let mut all = Vec::new();
+    let mut all = Manifests::default();
     for document in serde_yaml::Deserializer::from_str(&text) {
         let value = Value::deserialize(document).map_err(|e| format!("{} is not YAML: {e}", path.display()))?;
-        if value.get("kind").and_then(Value::as_str) == Some("TemporalCluster") {
-            let cluster: Result<TemporalCluster, _> = serde_yaml::from_value(value);
-            let mut cluster = cluster.map_err(|e| format!("{}: not a TemporalCluster: {e}", path.display()))?;
-            cluster.metadata.namespace.get_or_insert_with(|| namespace.to_owned());
-            all.push(cluster);
+        match value.get("kind").and_then(Value::as_str) {
+            Some("TemporalCluster") => all.clusters.push(resource(value, path, namespace)?),
+            Some("TemporalWorker") => all.workers.push(resource(value, path, namespace)?),
+            Some("TemporalNamespace") => all.namespaces.push(resource(value, path, namespace)?),
+            _ => {}
         }
     }
     Ok(all)
+}
+
+fn resource<K>(value: Value, path: &Path, namespace: &str) -> Result<K, Failure>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    let read = serde_yaml::from_value::<K>(value);
+    let mut resource = read.map_err(|e| format!("{}: not a {}: {e}", path.display(), K::kind(&())))?;
+    resource.meta_mut().namespace.get_or_insert_with(|| namespace.to_owned());
+    Ok(resource)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

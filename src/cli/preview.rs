@@ -1,9 +1,9 @@
 //! `temporal-operator plan --from`: what a change of the manifest would do, for people and for pull requests.
 
-use super::plan::{Outcome, refused, valid};
-use super::{Failure, print};
+use super::plan::{Manifests, Outcome, refused, valid};
+use super::{Failure, print, workers};
 use clap::ValueEnum;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use serde_json::Value;
 use similar::TextDiff;
 use std::fmt::Write;
@@ -25,25 +25,38 @@ pub enum Amount {
 /// Longest value printed on a line.
 const LONGEST: usize = 100;
 
-/// Prints the difference of each cluster that is in either of the manifests.
-pub(super) fn compare(old: &[TemporalCluster], new: &[TemporalCluster], show: Amount) -> Result<Outcome, Failure> {
+/// Prints the difference of each resource that is in either of the manifests.
+pub(super) fn compare(old: &Manifests, new: &Manifests, show: Amount) -> Result<Outcome, Failure> {
+    let changes = |before: &TemporalCluster, after: &TemporalCluster| one(before, after, show);
+    let stays = "its databases stay";
+    let clusters = each(&old.clusters, &new.clusters, changes, |cluster| valid(cluster).is_some(), stays)?;
+    Ok(clusters.max(workers::compare(old, new, show)?))
+}
+
+/// The gravest of what is said of each resource of a kind.
+pub(super) fn each<K: Resource<DynamicType = ()>>(
+    old: &[K],
+    new: &[K],
+    changes: impl Fn(&K, &K) -> Result<Outcome, Failure>,
+    is_valid: impl Fn(&K) -> bool,
+    stays: &str,
+) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::Same;
-    let same =
-        |a: &TemporalCluster, b: &TemporalCluster| a.name_any() == b.name_any() && a.namespace() == b.namespace();
-    for cluster in new {
-        let said = match old.iter().find(|o| same(o, cluster)) {
-            Some(before) => one(before, cluster, show)?,
+    let same = |a: &K, b: &K| a.name_any() == b.name_any() && a.namespace() == b.namespace();
+    for resource in new {
+        let said = match old.iter().find(|o| same(o, resource)) {
+            Some(before) => changes(before, resource)?,
             None => {
-                print(&format!("{}: new; `plan -f` without --from prints its objects\n", title(cluster)))?;
-                if valid(cluster).is_some() { Outcome::Changes } else { Outcome::Refused }
+                print(&format!("{}: new; `plan -f` without --from prints its objects\n", title(resource)))?;
+                if is_valid(resource) { Outcome::Changes } else { Outcome::Refused }
             }
         };
         outcome = outcome.max(said);
     }
-    for cluster in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
+    for resource in old.iter().filter(|o| !new.iter().any(|n| same(o, n))) {
         print(&format!(
-            "{}: not in the new manifest; when it is deleted from Kubernetes all its objects go, its databases stay\n",
-            title(cluster)
+            "{}: not in the new manifest; when it is deleted from Kubernetes all its objects go, {stays}\n",
+            title(resource)
         ))?;
         outcome = outcome.max(Outcome::Restarts);
     }
@@ -90,8 +103,8 @@ fn way(old: &ValidCluster, wanted: &TemporalCluster) -> Result<Vec<ValidCluster>
     }
 }
 
-fn title(cluster: &TemporalCluster) -> String {
-    format!("TemporalCluster {}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any())
+pub(super) fn title<K: Resource<DynamicType = ()>>(resource: &K) -> String {
+    format!("{} {}/{}", K::kind(&()), resource.namespace().unwrap_or_default(), resource.name_any())
 }
 
 fn text(
@@ -111,14 +124,7 @@ fn text(
         true => writeln!(text, "server {} stays", old.version)?,
         false => writeln!(text, "server {} becomes {}", old.version, versions.join(", then "))?,
     }
-    writeln!(text, "\nIn this order:")?;
-    for (i, step) in preview.steps.iter().enumerate() {
-        writeln!(text, "  {}. {step}", i + 1)?;
-    }
-    writeln!(text, "\nObjects:")?;
-    for change in &preview.changes {
-        write_change(&mut text, change, show)?;
-    }
+    write_steps(&mut text, preview, show)?;
     let mut roles: Vec<&str> = Vec::new();
     for role in preview.restarted_roles().into_iter().map(|r| r.name()) {
         if !roles.contains(&role) {
@@ -130,6 +136,19 @@ fn text(
         false => writeln!(text, "\nServer pods that restart, one role after the other: {}.", roles.join(", "))?,
     }
     Ok(text)
+}
+
+/// The steps in their order, and the objects that differ.
+pub(super) fn write_steps(text: &mut String, preview: &Preview, show: Amount) -> Result<(), Failure> {
+    writeln!(text, "\nIn this order:")?;
+    for (i, step) in preview.steps.iter().enumerate() {
+        writeln!(text, "  {}. {step}", i + 1)?;
+    }
+    writeln!(text, "\nObjects:")?;
+    for change in &preview.changes {
+        write_change(text, change, show)?;
+    }
+    Ok(())
 }
 
 fn write_change(text: &mut String, change: &Change, show: Amount) -> Result<(), Failure> {

@@ -85,7 +85,7 @@ impl Kind for Kept {
         fresh: bool,
     ) -> Result<Seen, Error> {
         let (place, target) = (place(object), target(home));
-        let elder = self.seats.elder(&self.all, &place, &home.cluster).await?;
+        let elder = self.seats.elder(self.all.elders(&place), &home.cluster).await?;
         let (live, attributes) = self.listings.look(home, &target, &valid.name, fresh).await?;
         let ends = valid.deleting && valid.deletes && elder.is_none() && live.is_some();
         let open = if ends { self.temporal.open_workflows(&target, &valid.name).await.ok() } else { None };

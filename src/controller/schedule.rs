@@ -58,7 +58,7 @@ impl Kind for Kept {
             Err(error) if error.is_missing_namespace() => InTemporal::NoNamespace,
             Err(error) => return Err(error.into()),
         };
-        let taken_by = self.hosts.seats.elder(&self.schedules, &place(object), &home.cluster).await?;
+        let taken_by = self.hosts.seats.elder(self.schedules.elders(&place(object)), &home.cluster).await?;
         Ok(Seen { taken_by, temporal })
     }
 

@@ -37,9 +37,10 @@ pub(super) struct Kept {
 }
 
 /// What a worker lives on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lives {
-    OnCluster,
+    /// With the namespace in Temporal.
+    OnCluster(String),
     OnNamespace,
 }
 
@@ -62,6 +63,23 @@ impl Kept {
             WorkerHome::Cluster { cluster, .. } => Some(cluster.clone()),
             WorkerHome::Namespace(place) => self.hosts.cluster(place),
         }
+    }
+
+    /// Where its Worker Deployment is: a Temporal and a namespace there. None while that is not known.
+    fn whereabouts(&self, resident: &Resident<Lives>) -> Option<(ClusterRef, String)> {
+        let ClusterRef { namespace, name } = resident.cluster.clone();
+        match &resident.kept {
+            Lives::OnCluster(there) => Some((resident.cluster.clone(), there.clone())),
+            Lives::OnNamespace => Some((self.hosts.cluster(&(namespace, name.clone()))?, name)),
+        }
+    }
+
+    /// Another resource that has the same Worker Deployment and came first.
+    async fn elder(&self, own: &Place, home: &Home) -> Result<Option<String>, Error> {
+        let at = |place: &Place| self.all.get(place).and_then(|resident| self.whereabouts(&resident));
+        let mine = at(own);
+        let elders = self.all.elders(own).into_iter().filter(|place| mine.is_some() && at(place) == mine);
+        Ok(self.hosts.seats.elder(elders.collect(), &home.cluster).await?)
     }
 
     async fn look(&self, object: &TemporalWorker, valid: &ValidWorker) -> Result<Seen, Error> {
@@ -136,7 +154,7 @@ impl Kind for Kept {
         _fresh: bool,
     ) -> Result<Seen, Error> {
         let seen = self.look(object, valid).await?;
-        let taken_by = self.hosts.seats.elder(&self.all, &place(object), &home.cluster).await?;
+        let taken_by = self.elder(&place(object), home).await?;
         let mut seen = Seen { taken_by, ..seen };
         let old = object.status.clone().unwrap_or_default();
         let answer = self.ask(valid, home, &mut seen, &old).await;
@@ -193,13 +211,14 @@ impl Kind for Kept {
     }
 
     fn residents(&self, ground: &Ground) -> Vec<Place> {
-        let on = |host: &ClusterRef, lives: Lives| {
-            self.all.on(host).into_iter().filter(move |(_, r)| r.kept == lives).map(|(place, _)| place)
+        let on = |host: &ClusterRef, namespaced: bool| {
+            let is = move |lives: &Lives| (*lives == Lives::OnNamespace) == namespaced;
+            self.all.on(host).into_iter().filter(move |(_, r)| is(&r.kept)).map(|(place, _)| place)
         };
         let namespaces = self.hosts.of(ground);
-        let theirs = namespaces.iter().flat_map(|namespace| on(namespace, Lives::OnNamespace));
+        let theirs = namespaces.iter().flat_map(|namespace| on(namespace, true));
         let own = match ground {
-            Ground::Cluster(cluster) => Some(on(cluster, Lives::OnCluster)),
+            Ground::Cluster(cluster) => Some(on(cluster, false)),
             Ground::Namespace(_) => None,
         };
         own.into_iter().flatten().chain(theirs).collect()
@@ -216,17 +235,19 @@ fn which(valid: &ValidWorker) -> WorkerRef {
     WorkerRef { namespace: valid.home.namespace().to_owned(), deployment: valid.deployment_name.clone() }
 }
 
-/// Two of one Worker Deployment stand in each other's way; unversioned ones never do.
+/// Two of one Worker Deployment stand in each other's way, where it is the same Temporal's; unversioned ones never do.
 fn resident(object: &TemporalWorker) -> Resident<Lives> {
     let (own, spec) = (place(object), &object.spec);
     let none = Reference::default();
     let (on, lives) = match (&spec.cluster_ref, &spec.namespace_ref) {
-        (Some(cluster), _) => (cluster, Lives::OnCluster),
+        (Some(cluster), _) => (cluster, Lives::OnCluster(spec.namespace.clone().unwrap_or_default())),
         (None, namespace) => (namespace.as_ref().unwrap_or(&none), Lives::OnNamespace),
     };
     let name = format!("{}/{}", own.0, own.1);
-    let versioned = spec.versioning.unwrap_or_default() == Versioning::Versioned;
-    let name = spec.deployment_name.clone().filter(|_| versioned).unwrap_or(name);
-    let namespace = spec.namespace.as_deref().unwrap_or_default();
-    Resident { claim: format!("{lives:?} {namespace} {name}"), ..Resident::of(object, on, lives) }
+    let claim = match spec.versioning.unwrap_or_default() {
+        Versioning::Versioned => spec.deployment_name.clone().unwrap_or(name),
+        // no Worker Deployment can be called so
+        Versioning::Unversioned => format!("unversioned:{name}"),
+    };
+    Resident { claim, ..Resident::of(object, on, lives) }
 }

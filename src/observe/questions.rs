@@ -7,7 +7,7 @@ use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
 use crate::validate::RolloutPolicy;
 use k8s_openapi::jiff::Timestamp;
 
-/// An answer may lead to another question: who polls, then how a gate stands, then who works without a version.
+/// An answer may lead to another question: who polls, then what fails, then how a gate stands, then who works without a version.
 const ROUNDS: usize = 6;
 
 /// Asks until the plan knows what it wants to know, and adds the answers to what is seen.
@@ -68,6 +68,16 @@ async fn answer(
                 .replace("$namespace", &which.namespace);
             let values = prometheus::ask(&query.url, &text).await;
             routing.asked.queries.insert(query, values);
+        }
+        // what cannot be told of these holds up a step or a removal, and nothing else
+        Question::Pinned(build_id) => {
+            let pinned = temporal.has_pinned(target, which, &build_id).await.ok();
+            routing.asked.pinned.insert(build_id, pinned);
+        }
+        Question::Failing(failing) => {
+            let queues = routing.versions.get(&failing.build_id).map(|version| version.queues.clone());
+            let answer = temporal.failing(target, which, &failing, &queues.unwrap_or_default()).await;
+            routing.asked.failing.insert(failing.build_id, answer.map_err(|error| error.to_string()));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::{ObserveError, lock};
 use crate::api::reference::ClusterRef;
 use crate::plan::seat::{self, Host, Seat};
-use crate::watches::{Hosts, Place, Residents};
+use crate::watches::{Hosts, Place};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use std::collections::{BTreeMap, HashMap};
@@ -79,17 +79,12 @@ impl Seats {
         }
     }
 
-    /// The resource that had first what the one at `place` claims, of those that may use the cluster, if it is another.
+    /// Of resources that came before another one and claim the same, one that may use the cluster: it has what they claim.
     ///
     /// # Errors
     /// As [`Self::is_allowed`].
-    pub async fn elder<T: Clone + PartialEq>(
-        &self,
-        residents: &Residents<T>,
-        place: &Place,
-        cluster: &ClusterRef,
-    ) -> Result<Option<String>, ObserveError> {
-        for (namespace, name) in residents.elders(place) {
+    pub async fn elder(&self, elders: Vec<Place>, cluster: &ClusterRef) -> Result<Option<String>, ObserveError> {
+        for (namespace, name) in elders {
             if self.is_allowed(cluster, &namespace).await? {
                 return Ok(Some(format!("{namespace}/{name}")));
             }

@@ -59,6 +59,8 @@ pub enum Step {
         /// What becomes of it.
         what: Listing,
     },
+    /// What becomes of the versions of a worker, in words.
+    Traffic(String),
     /// Objects that are not wanted any more are removed.
     Remove(Vec<ObjectKey>),
 }
@@ -90,6 +92,12 @@ impl Preview {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether pods are replaced.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Restart { .. }))
     }
 
     /// Roles whose pods are replaced, in order; one on a way of several versions more than once.
@@ -130,6 +138,7 @@ impl fmt::Display for Step {
             Self::List { database, what: Listing::Left } => {
                 write!(f, "Then {database} is neither written nor read any more; nothing is dropped there")
             }
+            Self::Traffic(words) => f.write_str(words),
             Self::Remove(keys) => write!(f, "Remove {}", names(keys)),
         }
     }
@@ -151,12 +160,16 @@ pub fn preview(old: &ValidCluster, way: &[ValidCluster]) -> Result<Preview, Inva
 }
 
 fn changes(old: &ValidCluster, new: &ValidCluster) -> Result<Vec<Change>, Invalid> {
-    let (before, after) = (bodies(old)?, bodies(new)?);
+    Ok(differ(&bodies(old)?, &bodies(new)?))
+}
+
+/// The objects of which one body is not the other.
+pub(super) fn differ(before: &BTreeMap<ObjectKey, Value>, after: &BTreeMap<ObjectKey, Value>) -> Vec<Change> {
     let keys: BTreeSet<&ObjectKey> = before.keys().chain(after.keys()).collect();
     let differ = keys.into_iter().filter(|key| before.get(*key) != after.get(*key));
-    Ok(differ
+    differ
         .map(|key| Change { key: key.clone(), before: before.get(key).cloned(), after: after.get(key).cloned() })
-        .collect())
+        .collect()
 }
 
 /// Every object but the Jobs: those are made when a store needs one, which is a step and not a difference.
@@ -166,7 +179,7 @@ fn bodies(cluster: &ValidCluster) -> Result<BTreeMap<ObjectKey, Value>, Invalid>
 }
 
 /// Without the hashes: they differ because something else does.
-fn body(object: &Object) -> Option<Value> {
+pub(super) fn body(object: &Object) -> Option<Value> {
     let mut body = object.sealed().ok()?.body;
     let notes = body["metadata"]["annotations"].as_object_mut()?;
     notes.remove(annotations::APPLIED_HASH);
@@ -190,7 +203,7 @@ fn steps(old: &ValidCluster, new: &ValidCluster, changes: &[Change]) -> Vec<Step
     };
     let mut deployments: Vec<&Change> = changes.iter().filter(is_deployment).collect();
     deployments.sort_by_key(turn);
-    steps.extend(deployments.into_iter().filter_map(|change| deployment(new, change)));
+    steps.extend(deployments.into_iter().filter_map(|change| of_deployment(role_of(new, &change.key), change)));
     steps.extend(visibility(old, new));
     let gone: Vec<ObjectKey> = changes.iter().filter(|c| c.after.is_none()).map(|c| c.key.clone()).collect();
     if !gone.is_empty() {
@@ -227,13 +240,13 @@ fn visibility(old: &ValidCluster, new: &ValidCluster) -> Vec<Step> {
     written.chain(read).chain(left).collect()
 }
 
-fn deployment(new: &ValidCluster, change: &Change) -> Option<Step> {
+pub(super) fn of_deployment(role: Option<Role>, change: &Change) -> Option<Step> {
     let key = change.key.clone();
     let after = change.after.as_ref()?;
     let Some(before) = &change.before else { return Some(Step::Create(key)) };
     let replicas = |body: &Value| body["spec"]["replicas"].as_i64();
     Some(if before["spec"]["template"] != after["spec"]["template"] {
-        Step::Restart { role: role_of(new, &key), key }
+        Step::Restart { role, key }
     } else if replicas(before) != replicas(after) {
         Step::Scale { key, from: replicas(before), to: replicas(after) }
     } else {

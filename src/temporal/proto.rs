@@ -13,6 +13,11 @@ pub mod temporal {
                 tonic::include_proto!("temporal.api.deployment.v1");
             }
         }
+        pub mod history {
+            pub mod v1 {
+                tonic::include_proto!("temporal.api.history.v1");
+            }
+        }
         pub mod namespace {
             pub mod v1 {
                 tonic::include_proto!("temporal.api.namespace.v1");
@@ -66,9 +71,9 @@ pub mod temporal {
 }
 
 pub use temporal::api::{
-    common::v1 as common, deployment::v1 as deployment, namespace::v1 as namespace, operatorservice::v1 as operator,
-    schedule::v1 as schedule, taskqueue::v1 as taskqueue, worker::v1 as worker, workflow::v1 as started,
-    workflowservice::v1 as workflow,
+    common::v1 as common, deployment::v1 as deployment, history::v1 as history, namespace::v1 as namespace,
+    operatorservice::v1 as operator, schedule::v1 as schedule, taskqueue::v1 as taskqueue, worker::v1 as worker,
+    workflow::v1 as started, workflowservice::v1 as workflow,
 };
 pub use temporal::server::api::adminservice::v1 as admin;
 #[cfg(test)]

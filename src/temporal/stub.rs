@@ -185,18 +185,26 @@ impl WorkflowService for Stub {
         request: Request<workflow::CountWorkflowExecutionsRequest>,
     ) -> Result<Response<workflow::CountWorkflowExecutionsResponse>, Status> {
         self.enter("CountWorkflowExecutions", &request).await?;
-        assert_eq!(request.get_ref().query, "ExecutionStatus = 'Running'");
-        Ok(Response::new(workflow::CountWorkflowExecutionsResponse { count: 7 }))
+        let count = match request.get_ref().query.as_str() {
+            "ExecutionStatus = 'Running'" => 7,
+            query => workers::pinned(query),
+        };
+        Ok(Response::new(workflow::CountWorkflowExecutionsResponse { count }))
     }
 
     async fn list_workflow_executions(
         &self,
         request: Request<workflow::ListWorkflowExecutionsRequest>,
     ) -> Result<Response<workflow::ListWorkflowExecutionsResponse>, Status> {
+        if !request.get_ref().query.is_empty() {
+            self.enter("ListWorkflowExecutions", &request).await?;
+            self.hear(request.get_ref());
+            return Ok(Response::new(workers::with_problems()));
+        }
         assert_eq!(request.get_ref().page_size, 1);
         assert_eq!(request.get_ref().namespace, self.namespaces.last().copied().unwrap_or("temporal-system"));
         self.enter("ListWorkflowExecutions", &request).await?;
-        Ok(Response::new(workflow::ListWorkflowExecutionsResponse {}))
+        Ok(Response::new(workflow::ListWorkflowExecutionsResponse::default()))
     }
 
     async fn describe_task_queue(
@@ -215,6 +223,15 @@ impl WorkflowService for Stub {
         self.enter("DescribeWorkflowExecution", &request).await?;
         let id = &request.get_ref().execution.as_ref().unwrap().workflow_id;
         workers::run(id).map(Response::new)
+    }
+
+    async fn get_workflow_execution_history_reverse(
+        &self,
+        request: Request<workflow::GetWorkflowExecutionHistoryReverseRequest>,
+    ) -> Result<Response<workflow::GetWorkflowExecutionHistoryReverseResponse>, Status> {
+        self.enter("GetWorkflowExecutionHistoryReverse", &request).await?;
+        let id = &request.get_ref().execution.as_ref().unwrap().workflow_id;
+        workers::history(id).map(Response::new)
     }
 
     async fn create_schedule(

@@ -13,7 +13,8 @@ impl GrpcTemporal {
     /// workflow is enough: how many there are is no matter, and to count them would cost.
     pub(super) async fn list_one(&self, target: &Target, namespace: &str) -> Result<(), TemporalError> {
         let answer = self.call(target, "ListWorkflowExecutions (visibility)", |channel| async move {
-            let message = ListWorkflowExecutionsRequest { namespace: namespace.to_owned(), page_size: 1 };
+            let message =
+                ListWorkflowExecutionsRequest { namespace: namespace.to_owned(), page_size: 1, query: String::new() };
             workflow(channel).list_workflow_executions(self.request(message)).await
         });
         answer.await.map(drop)

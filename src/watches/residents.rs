@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Resident<T> {
     /// The cluster it names.
     pub cluster: ClusterRef,
-    /// What it is about there: two resources with the same claim stand in each other's way.
+    /// What it is about: two resources with the same claim may stand in each other's way.
     pub claim: String,
     /// When it was made.
     pub born: Option<Timestamp>,
@@ -27,9 +27,10 @@ impl<T> Resident<T> {
     #[must_use]
     pub fn of<K: Resource>(object: &K, on: &Reference, kept: T) -> Self {
         let namespace = on.namespace_from(&object.namespace().unwrap_or_default());
+        let cluster = ClusterRef { namespace, name: on.name.clone() };
         Self {
-            cluster: ClusterRef { namespace, name: on.name.clone() },
-            claim: object.name_any(),
+            claim: format!("{cluster} {}", object.name_any()),
+            cluster,
             born: object.meta().creation_timestamp.as_ref().map(|time| time.0),
             kept,
         }
@@ -49,7 +50,7 @@ pub struct Residents<T>(Arc<Mutex<Index<T>>>);
 struct Index<T> {
     all: HashMap<Place, Resident<T>>,
     by_cluster: HashMap<ClusterRef, BTreeSet<Place>>,
-    by_claim: HashMap<(ClusterRef, String), BTreeSet<Place>>,
+    by_claim: HashMap<String, BTreeSet<Place>>,
     /// Those listed since a watch began anew, by the namespace it is of.
     listing: HashMap<Option<String>, BTreeSet<Place>>,
     listeners: Vec<mpsc::UnboundedSender<Place>>,
@@ -155,18 +156,17 @@ impl<T: Clone + PartialEq> Index<T> {
         let others = before.iter().chain(&new).flat_map(|r| self.others(place, r)).collect();
         if let Some(old) = before {
             take_away(&mut self.by_cluster, &old.cluster, place);
-            take_away(&mut self.by_claim, &(old.cluster, old.claim), place);
+            take_away(&mut self.by_claim, &old.claim, place);
         }
         if let Some(new) = new {
-            self.by_cluster.entry(new.cluster.clone()).or_default().insert(place.clone());
-            self.by_claim.entry((new.cluster, new.claim)).or_default().insert(place.clone());
+            self.by_cluster.entry(new.cluster).or_default().insert(place.clone());
+            self.by_claim.entry(new.claim).or_default().insert(place.clone());
         }
         others
     }
 
     fn others(&self, place: &Place, of: &Resident<T>) -> Vec<Place> {
-        let claim = (of.cluster.clone(), of.claim.clone());
-        self.by_claim.get(&claim).into_iter().flatten().filter(|p| *p != place).cloned().collect()
+        self.by_claim.get(&of.claim).into_iter().flatten().filter(|p| *p != place).cloned().collect()
     }
 
     fn entry(&self, place: &Place) -> Option<(Place, Resident<T>)> {

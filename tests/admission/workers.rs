@@ -283,6 +283,11 @@ fn of_rollouts() -> Vec<Case> {
             rollout(json!({"strategy": "Blue"})),
             "spec.rollout.strategy: Unsupported value",
         ),
+        refused(
+            "more failing workflows than are looked at",
+            rollout(json!({"maxFailingWorkflows": 21})),
+            "spec.rollout.maxFailingWorkflows",
+        ),
         refused("a gate of nothing", gate(json!({})), "gate: needs a workflow or a prometheus query"),
         refused(
             "a gate that nothing fails",

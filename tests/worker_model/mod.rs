@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 use temporal_operator::api::TemporalWorkerStatus;
-use temporal_operator::api::worker::{OnFailure, QueueType, Strategy, VersionState};
+use temporal_operator::api::worker::{OnFailure, QueueType, Strategy};
 use temporal_operator::plan::worker::{
     Act, Decided, Fate, InTemporal, KnownQueue, Question, RunState, Seen, Target, decide,
 };
@@ -85,6 +85,10 @@ pub struct World {
     /// Runs of gates: when they end, and how.
     runs: BTreeMap<String, Vec<(u32, bool)>>,
     gates_fail: bool,
+    /// Versions whose workflow tasks fail.
+    failing: BTreeSet<String>,
+    /// Seconds in which no workflows can be listed end here.
+    unlisted_until: u32,
     pub harm: Option<Harm>,
     log: Vec<String>,
 }
@@ -109,9 +113,12 @@ impl World {
             silent_until: 0,
             runs: BTreeMap::new(),
             gates_fail: false,
+            failing: BTreeSet::new(),
+            unlisted_until: 0,
             harm: None,
             log: Vec::new(),
         };
+        world.server.revives = seed.is_multiple_of(2);
         world.policy.scale_down_after = Duration::from_secs(60);
         world.policy.delete_after = Duration::from_secs(180);
         world.policy.rollback_window = Duration::from_secs(120);
@@ -138,6 +145,8 @@ impl World {
     pub fn calm_down(&mut self) {
         self.silent_until = 0;
         self.gates_fail = false;
+        self.unlisted_until = 0;
+        self.failing.clear();
         self.runs.clear();
         self.server.manager = String::new();
         self.server.pinned.clear();
@@ -216,15 +225,20 @@ impl World {
             19..=20 => self.pods.values_mut().for_each(|pods| pods.broken = false),
             21..=24 => self.silent_until = self.now + self.random.u32(1..60),
             25..=29 => self.somebody_acts(&id),
-            30..=60 => {
-                let unused = [VersionState::Inactive, VersionState::Drained];
-                let used = self.server.versions.get(&id).is_some_and(|version| !unused.contains(&version.state));
-                if used && self.pods[&id].polls(self.now) {
+            // by its code, or by hand, whatever state the version has
+            30..=60 if self.server.versions.contains_key(&id) => {
+                let pods = &self.pods[&id];
+                if pods.wanted > 0 && pods.polls(self.now) {
                     let ends = self.now + self.random.u32(10..400);
                     self.server.pinned.push((id, ends));
                 }
             }
             61..=62 => self.gates_fail = !self.gates_fail,
+            63..=64 => self.unlisted_until = self.now + self.random.u32(1..120),
+            65..=67 => {
+                self.failing.insert(self.target.clone());
+            }
+            68..=69 => self.failing.clear(),
             _ => {}
         }
     }
@@ -394,6 +408,15 @@ impl World {
                 routing.asked.runs.insert(gate, runs.unwrap_or_default());
             }
             Question::Query(_) => panic!("no gate has a query"),
+            Question::Pinned(id) => {
+                let pinned = self.server.pinned.iter().any(|(pinned, _)| *pinned == id);
+                routing.asked.pinned.insert(id, (self.now >= self.unlisted_until).then_some(pinned));
+            }
+            Question::Failing(failing) => {
+                let found: Vec<String> = self.failing.get(&failing.build_id).cloned().into_iter().collect();
+                let answer = if self.now >= self.unlisted_until { Ok(found) } else { Err("silent".to_owned()) };
+                routing.asked.failing.insert(failing.build_id, answer);
+            }
         }
     }
 
@@ -465,6 +488,11 @@ impl World {
         if let Some(id) = id.filter(|id| !ready(id)) {
             return Err(format!("{id} gets traffic without pods that are ready and poll"));
         }
+        if let Some(id) = id.filter(|id| self.server.ramping.as_ref() == Some(id) && self.failing.contains(*id))
+            && !self.is_wanted_now(id)
+        {
+            return Err(format!("{id} gets more traffic although workflows fail on it"));
+        }
         if !self.server.manager.is_empty() {
             return Err(format!("{act:?} where somebody else is the manager"));
         }
@@ -482,6 +510,11 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it is to be current without gates and steps.
+    fn is_wanted_now(&self, id: &str) -> bool {
+        self.policy.promote.as_deref() == Some(id) || self.server.was_current_within(id, self.policy.rollback_window)
     }
 
     /// What was set by hand is what the manifest wants.
@@ -504,6 +537,9 @@ impl World {
             }
         }
         for (id, since) in self.server.gone.drain(..) {
+            if self.server.pinned.iter().any(|(pinned, _)| *pinned == id) {
+                return Err(format!("{id} is removed and has open workflows"));
+            }
             if since.is_some_and(|since| self.now < since + 180) {
                 return Err(format!("{id} is removed too early"));
             }

@@ -2,6 +2,7 @@
 
 use super::at;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use temporal_operator::api::worker::VersionState;
 use temporal_operator::plan::worker::{Act, InTemporal, KnownVersion, Routing};
 
@@ -28,11 +29,14 @@ pub struct Server {
     current_since: Option<u32>,
     pub ramping: Option<String>,
     pub percent: f32,
+    ramping_since: Option<u32>,
     percent_since: Option<u32>,
     pub manager: String,
     pub modifier: String,
     pub token: u64,
     pub versions: BTreeMap<String, Version>,
+    /// Whether a version drains again when a workflow is pinned to it.
+    pub revives: bool,
     /// Open workflows, and when they end.
     pub pinned: Vec<(String, u32)>,
     /// Versions that were removed, with when they were drained.
@@ -62,7 +66,7 @@ impl Server {
                         (version.state, version.drained) = (VersionState::Drained, Some(now));
                     }
                 }
-                VersionState::Drained if open => {
+                VersionState::Drained if open && self.revives => {
                     (version.state, version.drained, version.count) = (VersionState::Draining, None, now + COUNTS);
                 }
                 _ => {}
@@ -85,6 +89,7 @@ impl Server {
             current_since: self.current_since.map(at),
             ramping: self.ramping.clone(),
             percent: self.percent,
+            ramping_since: self.ramping_since.map(at),
             percent_since: self.percent_since.map(at),
             manager: self.manager.clone(),
             last_modifier: if self.modifier == OURS { String::new() } else { self.modifier.clone() },
@@ -137,6 +142,9 @@ impl Server {
         if id.is_some() && id == self.current.as_deref() {
             return Err("already current".to_owned());
         }
+        if self.ramping.as_deref() != id {
+            self.ramping_since = Some(self.now);
+        }
         let before = self.ramping.take().filter(|before| Some(before.as_str()) != id);
         if let Some(before) = before {
             self.set_state(&before, VersionState::Draining);
@@ -166,6 +174,11 @@ impl Server {
         self.versions.remove(id);
         self.modifier = by.to_owned();
         Ok(())
+    }
+
+    pub fn was_current_within(&self, id: &str, window: Duration) -> bool {
+        let last = self.versions.get(id).and_then(|version| version.last_current);
+        last.is_some_and(|last| Duration::from_secs((self.now - last).into()) <= window)
     }
 
     pub fn picture(&self) -> String {

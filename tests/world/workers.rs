@@ -6,11 +6,11 @@ use futures::FutureExt;
 use futures::future::ready;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use temporal_operator::api::labels;
 use temporal_operator::api::worker::{QueueType, VersionState};
-use temporal_operator::plan::worker::{Act, KnownQueue, KnownVersion, Routing, RunState};
+use temporal_operator::plan::worker::{Act, FailingOn, KnownQueue, KnownVersion, Routing, RunState};
 use temporal_operator::temporal::{Answer, QueueLoad, Queues, Target, TemporalError, WorkerRef, WorkerSlots, Workers};
 
 /// By Worker Deployment.
@@ -18,6 +18,8 @@ use temporal_operator::temporal::{Answer, QueueLoad, Queues, Target, TemporalErr
 pub struct SimWorkers {
     known: Mutex<BTreeMap<WorkerRef, Routing>>,
     writes: Mutex<Vec<String>>,
+    /// Build ids that somebody has pinned workflows to.
+    pub pinned: Mutex<BTreeSet<String>>,
 }
 
 impl SimWorkers {
@@ -34,11 +36,10 @@ impl SimWorkers {
     /// Build ids that pods poll with.
     fn note_pollers(&self, api: &FakeApi, which: &WorkerRef) {
         for pod in api.list::<Pod>(None) {
-            let (Some(worker), Some(build_id)) = (pod.labels().get(labels::WORKER), pod.labels().get(labels::BUILD_ID))
-            else {
-                continue;
-            };
-            if format!("{}/{worker}", pod.namespace().unwrap()) == which.deployment {
+            let Some(build_id) = pod.labels().get(labels::BUILD_ID) else { continue };
+            let env = pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|c| c.env.iter().flatten());
+            let mut names = env.filter(|v| v.name == "TEMPORAL_DEPLOYMENT_NAME").filter_map(|v| v.value.as_ref());
+            if names.any(|name| *name == which.deployment) {
                 self.known()
                     .entry(which.clone())
                     .or_default()
@@ -78,6 +79,21 @@ impl Workers for SimTemporal {
 
     fn runs<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, _: &'a str, _: u32) -> Answer<'a, Vec<RunState>> {
         ready(self.silent("DescribeWorkflowExecution").map(|()| Vec::new())).boxed()
+    }
+
+    fn has_pinned<'a>(&'a self, _: &'a Target, _: &'a WorkerRef, id: &'a str) -> Answer<'a, bool> {
+        let pinned = self.workers.pinned.lock().unwrap().contains(id);
+        ready(self.silent("CountWorkflowExecutions").map(|()| pinned)).boxed()
+    }
+
+    fn failing<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a WorkerRef,
+        _: &'a FailingOn,
+        _: &'a [KnownQueue],
+    ) -> Answer<'a, Vec<String>> {
+        ready(self.silent("ListWorkflowExecutions").map(|()| Vec::new())).boxed()
     }
 }
 

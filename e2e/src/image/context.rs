@@ -49,6 +49,21 @@ const SEARCH: Rootfs = Rootfs {
     without: &["/usr/share/perl*", "/usr/lib/*/perl*"],
 };
 
+/// Without its pages: only its API is asked.
+const PROMETHEUS: Rootfs = Rootfs {
+    name: "prometheus",
+    packages: &["prometheus"],
+    without: &[
+        "/usr/bin/promtool",
+        "/usr/share/javascript/*",
+        "/usr/share/nodejs/*",
+        "/usr/share/fonts*",
+        "/usr/share/perl*",
+        "/usr/lib/*/perl*",
+        "/usr/lib/*/libperl*",
+    ],
+};
+
 /// The parts that an image is made from: programs and archives. Their paths have the versions in them.
 #[derive(Debug, Default)]
 pub struct Parts {
@@ -101,6 +116,10 @@ impl Parts {
                 parts.tar = Some(SEARCH.tar(screen, layout)?);
                 parts.open = &["data"];
                 parts.lib = Some(opensearch(screen, layout)?);
+            }
+            Image::Prometheus => {
+                parts.shell = false;
+                parts.tar = Some(PROMETHEUS.tar(screen, layout)?);
             }
         }
         Ok(parts)

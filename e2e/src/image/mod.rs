@@ -38,6 +38,8 @@ pub enum Image {
     Postgres,
     /// OpenSearch.
     OpenSearch,
+    /// Prometheus.
+    Prometheus,
     /// The operator.
     Operator,
     /// The example worker and its starter.
@@ -77,6 +79,7 @@ impl Image {
             Self::Ui => "ui",
             Self::Postgres => "postgres",
             Self::OpenSearch => "opensearch",
+            Self::Prometheus => "prometheus",
             Self::Operator => "temporal-operator",
             Self::Hello => "hello",
         }
@@ -88,6 +91,7 @@ impl Image {
             Self::Pause | Self::Busybox => format!("localhost/testbed/{}:1", self.name()),
             Self::CoreDns => format!("localhost/testbed/coredns:{}", versions::COREDNS),
             Self::OpenSearch => format!("localhost/testbed/opensearch:{}", versions::OPENSEARCH),
+            Self::Prometheus => format!("localhost/testbed/prometheus:{}", versions::PROMETHEUS),
             Self::Server(version) | Self::AdminTools(version) => {
                 format!("docker.io/temporalio/{}:{version}", self.name())
             }
@@ -112,12 +116,13 @@ impl Image {
                 "ui" => vec![Self::Ui],
                 "postgres" => vec![Self::Postgres],
                 "opensearch" => vec![Self::OpenSearch],
+                "prometheus" => vec![Self::Prometheus],
                 "busybox" => vec![Self::Busybox],
                 "operator" => vec![Self::Operator],
                 "hello" => vec![Self::Hello],
                 _ => {
                     return Err(
-                        "one of demo, cluster, temporal[:VERSION], ui, postgres, opensearch, busybox, operator, hello"
+                        "one of demo, cluster, temporal[:VERSION], ui, postgres, opensearch, prometheus, busybox, operator, hello"
                             .into(),
                     );
                 }

@@ -286,6 +286,12 @@ impl Cluster {
         pods.into_iter().filter(|p| p.metadata.deletion_timestamp.is_none()).map(|p| fact(&p)).collect()
     }
 
+    /// The pod of the sample's PostgreSQL beside it.
+    pub async fn database(&self) -> Pod {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        pods.get("postgres-0").await.unwrap()
+    }
+
     /// The live pods of every role.
     pub async fn all_pods(&self) -> BTreeMap<&'static str, BTreeSet<PodFact>> {
         let mut all = BTreeMap::new();

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard};
 
-use super::bed::{Bed, OPERATOR_LIVES};
+use super::bed::{Bed, OPERATOR_LIVES, full};
 use super::cluster::{Cluster, Scene, VERSION, manifest};
 use super::places::Place;
 
@@ -75,13 +75,18 @@ async fn shared() -> Arc<Shared> {
     let scene = Scene::within("workers").await;
     scene.postgres().await;
     let mut spec = manifest(VERSION);
+    spec["metrics"] = json!({"enabled": true, "prometheus": {"listenPort": 9090}});
     // what a user waits minutes for is to be seen in seconds
-    let value = |text: &str| json!([{"value": text}]);
+    let value = |value: Value| json!([{"value": value}]);
     spec["dynamicConfig"] = json!({"values": {
-        "matching.wv.VersionDrainageStatusVisibilityGracePeriod": value("5s"),
-        "matching.wv.VersionDrainageStatusRefreshInterval": value("5s"),
-        "matching.PollerHistoryTTL": value("10s"),
+        "matching.wv.VersionDrainageStatusVisibilityGracePeriod": value("5s".into()),
+        "matching.wv.VersionDrainageStatusRefreshInterval": value("5s".into()),
+        "matching.PollerHistoryTTL": value("10s".into()),
     }});
+    if !full() {
+        let problems = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute";
+        spec["dynamicConfig"]["values"][problems] = value(3.into());
+    }
     let (cluster, _) = scene.create("main", &spec).await;
     cluster.register_namespace().await;
     let shared = Arc::new(Shared { namespace: scene.namespace, uses: Arc::default() });

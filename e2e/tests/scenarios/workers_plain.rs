@@ -113,7 +113,7 @@ async fn workers_that_are_settled_cost_no_write() {
     assert_eq!(hello.settled().await.replicas, Some(2));
     let table = Bed::get().kubectl(&namespace, &["get", "tw", "calm"]).unwrap();
     println!("{table}");
-    for word in ["READY", "CURRENT", "TARGET", "PODS", "MESSAGE", "True"] {
+    for word in ["READY", "CURRENT", "RAMP", "PODS", "MESSAGE", "True"] {
         assert!(table.contains(word), "`kubectl get tw` shows {word}: {table}");
     }
 

@@ -113,16 +113,56 @@ async fn workers_that_are_bad_get_no_traffic() {
     assert!(late.contains("hello:none"), "it says what is missing: {late}");
     stays(&hello, &good).await;
 
-    // the next one is good again
+    let seen = fails_tasks(&hello, &mut spec, &good).await;
+
+    // the next one is good again, as a Prometheus has it: first it asks for too little, then for what there is
+    let url = ground.cluster.prometheus().await;
+    let served = |bound: &str, value: &str| {
+        let query = "sum(service_requests{service_name=\"frontend\",operation=\"StartWorkflowExecution\"})";
+        json!({"gate": {"prometheus": {"url": url, "query": query, (bound): value}}})
+    };
     spec["template"] = hello.template(&json!([{"name": "HELLO_LANGUAGE", "value": "fr"}]));
+    spec["rollout"] = served("max", "0");
+    hello.apply(&spec).await;
+    let measured = failed(&hello).await;
+    assert!(measured.contains("the query of its gate gives") && measured.contains("at most 0"), "{measured}");
+    stays(&hello, &good).await;
+    spec["rollout"] = served("min", "1");
     let next = hello.current_after(&spec).await;
     assert_ne!(next, good);
     let said = hello.greet(5, 10.0, &[]).await;
     assert_eq!(by_build(&said).into_iter().collect::<Vec<_>>(), [(next.as_str(), 5)]);
     hello.delete().await;
     println!(
-        "workers that are bad: one that fails its gate is back after {returned} ({why}), one whose pods never start is told after {told}; no workflow reached them"
+        "workers that are bad: one that fails its gate is back after {returned} ({why}), one whose pods never start is told after {told}, and no workflow reached them; {seen}; a Prometheus held one back ({measured}) and let it go"
     );
+}
+
+/// A build whose workflow tasks fail loses its share by what Temporal sees, and its workflows go on with the good one.
+async fn fails_tasks(hello: &Hello, spec: &mut Value, good: &str) -> String {
+    // that one fails on every build, and since before
+    let unknown = ["workflow", "start", "--type", "Nobody", "--task-queue", "gated", "--workflow-id", "gated-nobody"];
+    hello.cluster.temporal(&unknown).await.unwrap();
+    spec["rollout"] = json!({"strategy": "Progressive", "steps": [{"percent": 50, "pause": "10m"}]});
+    spec["template"] = hello.template(&json!([{"name": "HELLO_BROKEN", "value": "tasks"}]));
+    hello.apply(spec).await;
+    hello.shows("it has a share", |s| s.ramp.as_ref().is_some_and(|r| r.percent == 50)).await;
+    // task queues learn of it a little later
+    sleep(Duration::from_secs(3)).await;
+    let began = Instant::now();
+    let load = hello.greets(12, 6.0, &[]).await;
+    let why = failed(hello).await;
+    let seen = since(began);
+    assert!(why.contains("workflow tasks") && !why.contains("gated-nobody"), "it names one that fails: {why}");
+    let ended = load.await.unwrap();
+    let others: Vec<_> = ended.iter().filter(|g| g.result.is_none() || g.build() != good).collect();
+    assert!(others.is_empty(), "every workflow ends on the good build: {others:?}");
+    let slowest = ended.iter().map(|g| g.seconds).fold(0.0, f64::max);
+    let end = ["workflow", "terminate", "--workflow-id", "gated-nobody"];
+    hello.cluster.temporal(&end).await.unwrap();
+    format!(
+        "one whose workflow tasks fail lost its share {seen} after the first workflow ({why}), and all 12 workflows ended on the good one, the slowest after {slowest:.1} s"
+    )
 }
 
 /// Waits until the target has failed for the newest generation; why.

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::ground::Ground;
 use super::hello::{Hello, brief, is, seconds, uids, version};
+use super::operator::signal;
 use super::wait::{PATIENCE, since, until};
 
 /// Pods that do two activities at a time.
@@ -67,7 +68,10 @@ async fn workers_stay_while_temporal_is_away() {
     hello.shows("the first drains and the second has two pods", draining).await;
 
     let before = uids(&hello.pods().await);
+    // its data would go with its pod, so the database is frozen
+    let database = ground.cluster.database().await;
     ground.cluster.without("frontend").await;
+    signal(&database, "SIGSTOP").unwrap();
     let began = Instant::now();
 
     // what its workflow needs is deleted meanwhile, and comes back from what the operator has kept
@@ -81,7 +85,7 @@ async fn workers_stay_while_temporal_is_away() {
     })
     .await;
 
-    let wanted = seconds(40, 120);
+    let wanted = seconds(30, 120);
     while began.elapsed() < wanted {
         let status = hello.status().await.unwrap();
         let pods = version(&status, &second).map(|v| v.replicas);
@@ -94,6 +98,7 @@ async fn workers_stay_while_temporal_is_away() {
     let of_first = version(&status, &first).map_or(0, |v| v.replicas).max(1) as usize;
     assert!(kept + of_first >= before.len(), "pods of the second version were replaced: {before:?} {after:?}");
 
+    signal(&database, "SIGCONT").unwrap();
     ground.cluster.scale("frontend", 1);
     let back = Instant::now();
     let greeting = hello.greet(1, 1.0, &[]).await;
@@ -103,7 +108,7 @@ async fn workers_stay_while_temporal_is_away() {
     hello.settled().await;
     hello.delete().await;
     println!(
-        "workers stay while Temporal is away: {} s without a frontend, nothing scaled down; the deleted Deployment of a draining version back with a pod after {rebuilt}; a workflow done {works} after Temporal is back",
+        "workers stay while Temporal is away: {} s without a frontend and a database, nothing scaled down; the deleted Deployment of a draining version back with a pod after {rebuilt}; a workflow done {works} after Temporal is back",
         wanted.as_secs()
     );
 }

@@ -28,7 +28,8 @@ pub struct Settings {
     /// Activities at a time, on each task queue.
     #[arg(long, env = "HELLO_SLOTS", default_value_t = 20)]
     pub slots: usize,
-    /// Whether the workflow Check finds this build broken: 1 for yes.
+    /// How this build is broken, to see what becomes of it: 1, and the workflow Check finds it so; `tasks`, and it does
+    /// not know the workflow Greeting.
     #[arg(long, env = "HELLO_BROKEN", default_value = "0")]
     pub broken: String,
     /// Seconds that activities may go on after the end was asked for.
@@ -79,6 +80,11 @@ impl Settings {
     /// Whether this build is to be found broken.
     pub fn is_broken(&self) -> bool {
         self.broken == "1"
+    }
+
+    /// Whether this build has forgotten a workflow, so that its tasks fail.
+    pub fn is_forgetful(&self) -> bool {
+        self.broken == "tasks"
     }
 }
 

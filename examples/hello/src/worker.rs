@@ -89,11 +89,10 @@ fn worker(runtime: &Runtime, client: &Client, settings: &Settings, queue: &Queue
         .graceful_shutdown_period(Duration::from_secs(settings.drain_seconds))
         .tuner(tuner)
         .register_activities(activities)
-        .register_workflow::<Greeting>()?
         .register_workflow::<Visit>()?
-        .register_workflow::<Check>()?
-        .build();
-    Ok(Worker::new(runtime, client.clone(), options)?)
+        .register_workflow::<Check>()?;
+    let options = if settings.is_forgetful() { options } else { options.register_workflow::<Greeting>()? };
+    Ok(Worker::new(runtime, client.clone(), options.build())?)
 }
 
 /// The signals by which a process is asked to end.

@@ -36,7 +36,7 @@ use serde_json::{Map, Value};
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Current", type_ = "string", json_path = ".status.current"),
-    printcolumn(name = "Target", type_ = "string", json_path = ".status.target"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status.target", priority = 1),
     printcolumn(name = "Ramp", type_ = "integer", json_path = ".status.ramp.percent"),
     printcolumn(name = "Pods", type_ = "integer", json_path = ".status.replicas"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),

@@ -33,8 +33,14 @@ pub struct RolloutSpec {
     /// What must pass before the version gets any traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateSpec>,
-    /// What is done when a gate fails, pods do not become ready or nobody polls: `Rollback` (default) takes all traffic back to
-    /// the current version, `Pause` leaves it as it is and waits.
+    /// How many workflows may fail on the version while it has a share; with one more it has failed. A workflow fails when its
+    /// workflow tasks have failed or timed out five times in a row (Temporal's `TemporalReportedProblems`), the first time after
+    /// the version got its share. Default 0. -1: they are not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1, max = 20))]
+    pub max_failing_workflows: Option<i32>,
+    /// What is done when a gate or workflows fail, pods do not become ready or nobody polls: `Rollback` (default) takes all
+    /// traffic back to the current version, `Pause` leaves it as it is and waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<OnFailure>,
     /// A version that was current so recently becomes current again at once, without gates and steps: a Go duration, `0s` for

@@ -8,11 +8,12 @@ mod health;
 mod numbers;
 mod objects;
 mod observed;
+pub mod preview;
 mod routing;
 mod status;
 
 pub use observed::{
-    Asked, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen, Silence,
+    Asked, FailingOn, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen, Silence,
 };
 pub use routing::{Act, Decided, Fate, GateRun, Target, decide};
 

@@ -94,6 +94,8 @@ pub struct Routing {
     pub ramping: Option<String>,
     /// The share, percent.
     pub percent: f32,
+    /// Since when that version has one.
+    pub ramping_since: Option<Timestamp>,
     /// When the share last changed.
     pub percent_since: Option<Timestamp>,
     /// Who else alone may change it; empty: everybody, or the operator.
@@ -117,6 +119,21 @@ pub enum Question {
     Runs(String, u32),
     /// What a Prometheus says.
     Query(Query),
+    /// Whether open workflows are pinned to this version.
+    Pinned(String),
+    /// Which workflows fail on a version.
+    Failing(FailingOn),
+}
+
+/// Workflows that fail on a version: their workflow tasks there have failed again and again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailingOn {
+    /// The version.
+    pub build_id: String,
+    /// They did not fail before that.
+    pub since: Timestamp,
+    /// So many are enough.
+    pub most: usize,
 }
 
 /// A query for a version.
@@ -139,6 +156,10 @@ pub struct Asked {
     pub runs: BTreeMap<String, Vec<RunState>>,
     /// Values that queries gave, or why they gave none.
     pub queries: BTreeMap<Query, Result<Vec<f64>, String>>,
+    /// By build id, whether open workflows are pinned to a version; none: Temporal could not tell.
+    pub pinned: BTreeMap<String, Option<bool>>,
+    /// By build id, ids of workflows that fail on a version, or why that cannot be told.
+    pub failing: BTreeMap<String, Result<Vec<String>, String>>,
 }
 
 /// How a run of a gate's workflow stands.

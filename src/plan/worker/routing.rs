@@ -145,11 +145,12 @@ pub fn decide(
     let mut decided = traffic::decide(&scene);
     let settled = decided.routes.as_ref().and_then(|routes| routes.by.as_ref())
         == old.routes.as_ref().and_then(|routes| routes.by.as_ref());
-    let (fates, deletions) = sunset::decide(&scene);
-    decided.fates = fates;
+    let sunset = sunset::decide(&scene);
+    decided.fates = sunset.fates;
+    decided.questions.extend(sunset.questions);
     // a deletion makes the operator the last one who changed something: first it is remembered that somebody else did
     if settled && routing.manager.is_empty() && decided.acts.is_empty() {
-        decided.acts = deletions;
+        decided.acts = sunset.deletions;
     }
     decided
 }

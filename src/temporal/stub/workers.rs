@@ -1,13 +1,18 @@
 //! Worker Deployments of the stub.
 
+use super::super::proto::common::WorkflowExecution;
 use super::super::proto::deployment::worker_deployment_info::WorkerDeploymentVersionSummary;
 use super::super::proto::deployment::{
     RoutingConfig, VersionDrainageInfo, WorkerDeploymentInfo, WorkerDeploymentOptions, WorkerDeploymentVersion,
 };
-use super::super::proto::started::WorkflowExecutionInfo;
+use super::super::proto::history::{History, HistoryEvent};
+use super::super::proto::started::versioning_override::{Override, PinnedOverride};
+use super::super::proto::started::{
+    DeploymentVersionTransition, VersioningOverride, WorkflowExecutionInfo, WorkflowExecutionVersioningInfo,
+};
 use super::*;
 use crate::api::worker::{QueueType, VersionState};
-use crate::plan::worker::{Act, GateRun, KnownQueue, RunState};
+use crate::plan::worker::{Act, FailingOn, GateRun, KnownQueue, RunState};
 use k8s_openapi::jiff::Timestamp;
 use rstest::rstest;
 
@@ -42,6 +47,7 @@ pub(super) fn deployment() -> workflow::DescribeWorkerDeploymentResponse {
         routing_config: Some(RoutingConfig {
             ramping_version_percentage: 20.0,
             current_version_changed_time: at(300),
+            ramping_version_changed_time: at(305),
             ramping_version_percentage_changed_time: at(310),
             current_deployment_version: id("v3"),
             ramping_deployment_version: id("v4"),
@@ -52,15 +58,59 @@ pub(super) fn deployment() -> workflow::DescribeWorkerDeploymentResponse {
     workflow::DescribeWorkerDeploymentResponse { conflict_token: b"old".to_vec(), worker_deployment_info: Some(info) }
 }
 
+/// Somebody has pinned workflows to v5.
+pub(super) fn pinned(query: &str) -> i64 {
+    assert!(query.contains("= 'Pinned'") && query.contains("= 'Running'"), "{query}");
+    i64::from(query.contains("TemporalWorkerDeploymentVersion = 'ns/web:v5' ")) * 2
+}
+
+/// Workflows with problems: one began on v4, one moved there, one was pinned to it by hand; one fails on it since before, one on
+/// another version; of one nothing is known, and one is not there any more.
+const WITH_PROBLEMS: [&str; 7] = ["new", "moved", "pinned", "old", "elsewhere", "unknown", "ended"];
+
+pub(super) fn with_problems() -> workflow::ListWorkflowExecutionsResponse {
+    let info = |workflow_id: &str| WorkflowExecutionInfo {
+        execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: "r".to_owned() }),
+        ..WorkflowExecutionInfo::default()
+    };
+    workflow::ListWorkflowExecutionsResponse { executions: WITH_PROBLEMS.map(info).into() }
+}
+
+fn versioning(id: &str) -> Option<WorkflowExecutionVersioningInfo> {
+    let to = |build_id| Some(DeploymentVersionTransition { deployment_version: self::id(build_id) });
+    let pinned = PinnedOverride { behavior: 1, version: self::id("v4") };
+    let versioning_override = Some(VersioningOverride { r#override: Some(Override::Pinned(pinned)) });
+    let none = WorkflowExecutionVersioningInfo::default();
+    Some(match id {
+        "new" => WorkflowExecutionVersioningInfo { version_transition: to("v4"), ..none },
+        "moved" | "old" => {
+            WorkflowExecutionVersioningInfo { version_transition: to("v4"), deployment_version: self::id("v3"), ..none }
+        }
+        "pinned" => WorkflowExecutionVersioningInfo { versioning_override, deployment_version: self::id("v3"), ..none },
+        "elsewhere" => WorkflowExecutionVersioningInfo { deployment_version: self::id("v3"), ..none },
+        _ => return None,
+    })
+}
+
+pub(super) fn history(id: &str) -> Result<workflow::GetWorkflowExecutionHistoryReverseResponse, Status> {
+    let event = |event_type, second| HistoryEvent { event_type, event_time: at(second) };
+    let failed = if id == "old" { 290 } else { 320 };
+    let events = vec![event(9, failed), event(6, failed), event(5, failed), event(7, 100), event(1, 90)];
+    Ok(workflow::GetWorkflowExecutionHistoryReverseResponse { history: Some(History { events }) })
+}
+
 /// The first run of a gate's workflow failed, the second one is open.
 pub(super) fn run(id: &str) -> Result<workflow::DescribeWorkflowExecutionResponse, Status> {
     let status = match id {
+        "ended" => return Err(Status::not_found("workflow not found")),
         "temporal-operator:ns/web:gate:1" => 3,
         "temporal-operator:ns/web:gate:2" => 1,
         id if id.starts_with("temporal-operator:") => return Err(Status::not_found("workflow not found")),
         _ => 0,
     };
-    let workflow_execution_info = Some(WorkflowExecutionInfo { status });
+    let versioning_info = versioning(id);
+    let workflow_execution_info =
+        Some(WorkflowExecutionInfo { status, versioning_info, ..WorkflowExecutionInfo::default() });
     Ok(workflow::DescribeWorkflowExecutionResponse { workflow_execution_info })
 }
 
@@ -86,6 +136,7 @@ async fn routes_and_versions_are_read() {
     let routing = speaker().describe_worker(&Stub::default().serve().await, &web()).await.unwrap().unwrap();
     assert_eq!((routing.current.as_deref(), routing.ramping.as_deref()), (Some("v3"), Some("v4")));
     assert_eq!((routing.percent, routing.current_since, routing.percent_since), (20.0, second(300), second(310)));
+    assert_eq!(routing.ramping_since, second(305));
     // the operator itself is nobody else
     assert_eq!((routing.manager.as_str(), routing.last_modifier.as_str()), ("somebody", ""));
     let states: Vec<(&str, VersionState)> = routing.versions.iter().map(|(id, v)| (id.as_str(), v.state)).collect();
@@ -229,4 +280,31 @@ async fn runs_are_read_until_one_was_never_started() {
     assert_eq!(runs, Ok(vec![RunState::Ended("failed".to_owned()), RunState::Open]));
     assert_eq!(speaker().runs(&target, &web(), "gate", 1).await.unwrap().len(), 1);
     assert_eq!(speaker().runs(&target, &web(), "other", 5).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn workflows_that_are_pinned_to_a_version_are_told() {
+    let target = Stub::default().serve().await;
+    assert_eq!(speaker().has_pinned(&target, &web(), "v5").await, Ok(true));
+    assert_eq!(speaker().has_pinned(&target, &web(), "v6").await, Ok(false));
+}
+
+#[tokio::test]
+async fn workflows_fail_on_a_version_whose_tasks_did_not_fail_before_and_are_its_own() {
+    let stub = Stub::default();
+    let target = stub.serve().await;
+    let queue = |name: &str, type_| KnownQueue { name: name.to_owned(), type_, pollers: Some(1) };
+    let queues = [queue("q", QueueType::Workflow), queue("it's", QueueType::Workflow), queue("a", QueueType::Activity)];
+    let failing = |most| FailingOn { build_id: "v4".to_owned(), since: second(305).unwrap(), most };
+    let all = speaker().failing(&target, &web(), &failing(9), &queues).await.unwrap();
+    assert_eq!(all, ["new", "moved", "pinned"]);
+    let heard = stub.heard.lock().unwrap().clone();
+    for part in [
+        "TemporalReportedProblems IS NOT NULL AND (TemporalWorkerDeploymentVersion = 'ns/web:v4' OR ",
+        "(TemporalWorkerDeployment = 'ns/web' AND TemporalWorkflowVersioningBehavior = 'AutoUpgrade')",
+        " OR (TemporalWorkerDeployment IS NULL AND TaskQueue IN ('q', 'it''s')))",
+    ] {
+        assert!(heard.contains(part), "{part} in {heard}");
+    }
+    assert_eq!(speaker().failing(&target, &web(), &failing(1), &queues).await.unwrap(), ["new"]);
 }

@@ -21,6 +21,7 @@ pub(super) fn routing(info: WorkerDeploymentInfo, identity: &str) -> Routing {
         current_since: time(routes.current_version_changed_time),
         ramping: build_id(routes.ramping_deployment_version),
         percent: routes.ramping_version_percentage,
+        ramping_since: time(routes.ramping_version_changed_time),
         percent_since: time(routes.ramping_version_percentage_changed_time),
         manager: foreign(info.manager_identity),
         last_modifier: foreign(info.last_modifier_identity),
@@ -69,6 +70,6 @@ fn build_id(version: Option<WorkerDeploymentVersion>) -> Option<String> {
     version.map(|version| version.build_id).filter(|id| !id.is_empty())
 }
 
-fn time(time: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+pub(super) fn time(time: Option<prost_types::Timestamp>) -> Option<Timestamp> {
     time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
 }

@@ -14,6 +14,7 @@
 
 mod asked;
 mod convert;
+mod executions;
 mod tokens;
 
 pub(super) use tokens::Tokens;
@@ -25,7 +26,7 @@ use super::proto::workflow as api;
 use super::queues::is_absent;
 use super::{Answer, GrpcTemporal, Target, TemporalError};
 use crate::api::worker::QueueType;
-use crate::plan::worker::{Act, KnownQueue, Routing, RunState};
+use crate::plan::worker::{Act, FailingOn, KnownQueue, Routing, RunState};
 use futures::future::FutureExt;
 use std::time::Duration;
 
@@ -83,6 +84,18 @@ pub trait Workers: Send + Sync {
         gate: &'a str,
         most: u32,
     ) -> Answer<'a, Vec<RunState>>;
+
+    /// Whether open workflows are pinned to a version, by their code or by hand.
+    fn has_pinned<'a>(&'a self, target: &'a Target, which: &'a WorkerRef, id: &'a str) -> Answer<'a, bool>;
+
+    /// Ids of open workflows that fail on a version with these queues.
+    fn failing<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a WorkerRef,
+        failing: &'a FailingOn,
+        queues: &'a [KnownQueue],
+    ) -> Answer<'a, Vec<String>>;
 }
 
 impl Workers for GrpcTemporal {
@@ -127,6 +140,20 @@ impl Workers for GrpcTemporal {
         most: u32,
     ) -> Answer<'a, Vec<RunState>> {
         self.runs_of(target, which, gate, most).boxed()
+    }
+
+    fn has_pinned<'a>(&'a self, target: &'a Target, which: &'a WorkerRef, id: &'a str) -> Answer<'a, bool> {
+        self.pinned_to(target, which, id).boxed()
+    }
+
+    fn failing<'a>(
+        &'a self,
+        target: &'a Target,
+        which: &'a WorkerRef,
+        failing: &'a FailingOn,
+        queues: &'a [KnownQueue],
+    ) -> Answer<'a, Vec<String>> {
+        self.failing_on(target, which, failing, queues).boxed()
     }
 }
 

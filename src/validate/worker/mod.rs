@@ -1,8 +1,10 @@
 //! A `TemporalWorker` as it can be carried out.
 
+mod change;
 mod rollout;
 mod template;
 
+pub use change::check as change;
 pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
 
 use super::{Invalid, Problem, Problems, embedded, scaling};

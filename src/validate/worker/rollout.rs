@@ -12,6 +12,8 @@ use std::time::Duration;
 const STEPS: usize = 20;
 /// Times a gate's workflow is run again, at most.
 const RETRIES: i32 = 10;
+/// Workflows that may fail on a version with a share, at most: each is looked at.
+const FAILING: i32 = 20;
 
 /// How a new version takes over, and what becomes of the old ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,8 @@ pub struct RolloutPolicy {
     pub steps: Vec<StepPolicy>,
     /// What must pass before the version gets any traffic.
     pub gate: Option<GatePolicy>,
+    /// So many workflows may fail on a version that has a share; none: they are not looked at.
+    pub max_failing: Option<usize>,
     /// What is done when it is not good.
     pub on_failure: OnFailure,
     /// A version that was current so recently becomes current again at once.
@@ -44,6 +48,7 @@ impl Default for RolloutPolicy {
             promote: None,
             steps: Vec::new(),
             gate: None,
+            max_failing: Some(0),
             on_failure: OnFailure::Rollback,
             rollback_window: Duration::from_secs(3600),
             scale_down_after: Duration::from_secs(3600),
@@ -151,6 +156,10 @@ fn of_rollout(spec: &RolloutSpec, policy: &mut RolloutPolicy, problems: &mut Pro
     );
     policy.steps = steps.iter().enumerate().map(|(at, spec)| step(at, spec, problems)).collect();
     policy.gate = spec.gate.as_ref().map(|spec| gate("spec.rollout.gate", spec, problems));
+    let failing = spec.max_failing_workflows.unwrap_or(0);
+    let field = "spec.rollout.maxFailingWorkflows";
+    problems.require((-1..=FAILING).contains(&failing), field, "must be from -1 to 20; correct it");
+    policy.max_failing = usize::try_from(failing).ok();
 }
 
 fn step(at: usize, spec: &Step, problems: &mut Problems) -> StepPolicy {

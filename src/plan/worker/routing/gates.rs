@@ -3,7 +3,7 @@
 use super::{Act, GateRun, Question, Scene};
 use crate::api::worker::QueueType;
 use crate::build::hash_of;
-use crate::plan::worker::{Query, RunState};
+use crate::plan::worker::{FailingOn, Query, RunState};
 use crate::validate::{GatePolicy, GateRule, WorkflowRule};
 
 /// How a gate stands.
@@ -40,6 +40,28 @@ pub(super) fn of(scene: &Scene<'_>, step: usize, gate: Option<&GatePolicy>) -> S
     match (workflow, &gate.query) {
         (Standing::Passed, Some(rule)) => query(scene, rule),
         (workflow, _) => workflow,
+    }
+}
+
+/// Whether Temporal sees workflows fail on the version, which has a share.
+pub(super) fn failing(scene: &Scene<'_>) -> Standing {
+    let Some(most) = scene.policy.max_failing else { return Standing::Passed };
+    let build_id = scene.target.build_id;
+    let Some(failing) = scene.routing.asked.failing.get(build_id) else {
+        let since = scene.routing.ramping_since.unwrap_or(scene.now);
+        return Standing::Asks(Question::Failing(FailingOn { build_id: build_id.to_owned(), since, most: most + 1 }));
+    };
+    match failing {
+        Err(why) => Standing::Waits(format!("whether workflows fail on it cannot be told: {why}")),
+        Ok(failing) if failing.len() <= most => Standing::Passed,
+        Ok(failing) => {
+            let first = failing.first().map_or("", String::as_str);
+            let words = match failing.len() {
+                1 => format!("the workflow tasks of workflow {first} fail on it"),
+                many => format!("the workflow tasks of {many} workflows or more fail on it, such as those of {first}"),
+            };
+            Standing::Failed(words)
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! What becomes of the pods of each version, and when a version is removed.
 //!
 //! Temporal says that a version is drained when no open workflow is pinned to it. It removes one only when nobody has polled for
-//! it for five minutes, so pods go first, then the version in Temporal, then its Deployment.
+//! it for five minutes, so pods go first, then the version in Temporal, then its Deployment. A workflow that somebody has pinned
+//! by hand makes no version drain that never got traffic or is drained (servers 1.31 unless told otherwise), so Temporal is asked
+//! for those before anything of a version goes. As long as it cannot tell, the version stays as it is.
 
-use super::{Act, Fate, InTemporal, Scene};
+use super::{Act, Fate, InTemporal, Question, Scene};
 use crate::api::worker::VersionState;
 use crate::plan::worker::KnownVersion;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -26,19 +28,58 @@ pub(super) fn is_full(scene: &Scene<'_>) -> bool {
         && versions.values().filter(|version| is_used(version.state)).count() >= MOST_VERSIONS
 }
 
-/// Fates, and the removals that are due in Temporal.
-pub(super) fn decide(scene: &Scene<'_>) -> (BTreeMap<String, Fate>, Vec<Act>) {
+/// What becomes of all versions.
+#[derive(Default)]
+pub(super) struct Sunset {
+    /// By build id. One that must be asked about stays as it is.
+    pub fates: BTreeMap<String, Fate>,
+    /// The removals that are due in Temporal.
+    pub deletions: Vec<Act>,
+    /// What must be known first.
+    pub questions: Vec<Question>,
+}
+
+pub(super) fn decide(scene: &Scene<'_>) -> Sunset {
     let (seen, versions) = (scene.seen, &scene.routing.versions);
     let ours = seen.deployments.keys().chain(seen.revisions.keys());
     let target = scene.target.build_id.to_owned();
     let all: BTreeSet<&String> = ours.chain(versions.keys()).chain([&target]).collect();
-    let fates: BTreeMap<String, Fate> = all.into_iter().map(|id| (id.clone(), fate(scene, id))).collect();
-    let due = versions.iter().filter(|(id, version)| {
-        let rests = fates.get(*id) == Some(&Fate::Rests) && scene.deployment(id).is_none_or(has_no_pods);
-        rests && scene.target.build_id != id.as_str() && is_over(scene, version)
-    });
-    let deletions = due.map(|(id, _)| Act::DeleteVersion(id.clone())).collect();
-    (fates, deletions)
+    let mut sunset = Sunset::default();
+    for id in all {
+        let fate = fate(scene, id);
+        let deleted = fate == Fate::Rests && is_due(scene, id);
+        if deleted || loses(scene, id, fate) {
+            match scene.routing.asked.pinned.get(id) {
+                None => sunset.questions.push(Question::Pinned(id.clone())),
+                Some(None) => {}
+                Some(Some(true)) => drop(sunset.fates.insert(id.clone(), Fate::Drains)),
+                Some(Some(false)) => {
+                    sunset.fates.insert(id.clone(), fate);
+                    sunset.deletions.extend(deleted.then(|| Act::DeleteVersion(id.clone())));
+                }
+            }
+        } else {
+            sunset.fates.insert(id.clone(), fate);
+        }
+    }
+    sunset
+}
+
+/// Whether a version loses pods or its template by that.
+fn loses(scene: &Scene<'_>, build_id: &str, fate: Fate) -> bool {
+    match fate {
+        // who has no Worker Deployment has nothing that could be pinned to, nor has a target that could not register
+        _ if scene.seen.temporal == InTemporal::Absent || build_id == scene.target.build_id => false,
+        Fate::Rests => scene.deployment(build_id).is_some_and(|deployment| wanted(deployment) > 0),
+        Fate::Goes => true,
+        Fate::Serves | Fate::Candidate | Fate::Drains => false,
+    }
+}
+
+/// Whether its record in Temporal is to go.
+fn is_due(scene: &Scene<'_>, build_id: &str) -> bool {
+    let over = scene.routing.versions.get(build_id).is_some_and(|version| is_over(scene, version));
+    over && build_id != scene.target.build_id && scene.deployment(build_id).is_none_or(has_no_pods)
 }
 
 fn fate(scene: &Scene<'_>, build_id: &str) -> Fate {
@@ -89,7 +130,10 @@ fn is_over(scene: &Scene<'_>, version: &KnownVersion) -> bool {
 }
 
 fn has_no_pods(deployment: &Deployment) -> bool {
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let present = deployment.status.as_ref().and_then(|status| status.replicas).unwrap_or(0);
-    wanted == 0 && present == 0
+    wanted(deployment) == 0 && present == 0
+}
+
+fn wanted(deployment: &Deployment) -> i32 {
+    deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1)
 }

@@ -6,7 +6,7 @@ mod steps;
 
 use super::*;
 use crate::api::worker::{OnFailure, QueueType, Strategy, VersionState};
-use crate::plan::worker::{KnownQueue, KnownVersion};
+use crate::plan::worker::{FailingOn, KnownQueue, KnownVersion};
 use crate::validate::{GatePolicy, GateRule, StepPolicy, WorkflowRule};
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
@@ -84,10 +84,22 @@ impl Day {
         self.routing().versions.entry(id.to_owned()).or_default()
     }
 
+    fn pinned(&mut self, id: &str, answer: Option<bool>) {
+        self.routing().asked.pinned.insert(id.to_owned(), answer);
+    }
+
+    fn failing(&mut self, answer: Result<&[&str], &str>) {
+        let answer = answer.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()).map_err(str::to_owned);
+        self.routing().asked.failing.insert("v2".to_owned(), answer);
+    }
+
+    /// Nothing fails on it.
     fn ramp(mut self, id: &str, percent: f32, since: i64) -> Self {
         self.version(id).state = VersionState::Ramping;
         let routing = self.routing();
         (routing.ramping, routing.percent, routing.percent_since) = (Some(id.to_owned()), percent, Some(at(since)));
+        routing.ramping_since = Some(at(0));
+        routing.asked.failing.insert(id.to_owned(), Ok(Vec::new()));
         self.remember();
         self
     }

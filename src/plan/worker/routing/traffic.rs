@@ -138,9 +138,12 @@ fn go_on(scene: &Scene<'_>, promoted: bool) -> Decided {
     if promoted || was_current_lately(scene) {
         return Decided { ramp: Some(ramp(scene)), ..make_current(scene, scene.target.build_id) };
     }
-    match scene.is_target(scene.routing.ramping.as_ref()) {
-        true => next_step(scene),
-        false => first_step(scene),
+    if !scene.is_target(scene.routing.ramping.as_ref()) {
+        return first_step(scene);
+    }
+    match gates::failing(scene) {
+        Standing::Passed => next_step(scene),
+        other => held_by(scene, other),
     }
 }
 

@@ -79,6 +79,49 @@ fn a_version_without_pods_loses_its_share_after_a_minute(#[case] then: OnFailure
     assert!(!day.decide().acts.is_empty());
 }
 
+#[rstest]
+#[case::none(Some(0), Ok([].as_slice()), &[share("v2", 50.0)], "")]
+#[case::one(Some(0), Ok(["a"].as_slice()), &[no_ramp()], "workflow a fail on it")]
+#[case::several(Some(1), Ok(["a", "b"].as_slice()), &[no_ramp()], "2 workflows or more fail on it, such as those of a")]
+#[case::few_enough(Some(2), Ok(["a", "b"].as_slice()), &[share("v2", 50.0)], "")]
+#[case::no_answer(Some(0), Err("nothing within 3s"), &[], "cannot be told: nothing within 3s")]
+#[case::not_looked_at(None, Ok(["a"].as_slice()), &[share("v2", 50.0)], "")]
+fn workflows_that_fail_on_a_version_take_it_back(
+    #[case] most: Option<usize>,
+    #[case] answer: Result<&[&str], &str>,
+    #[case] acts: &[Act],
+    #[case] why: &str,
+) {
+    let mut day = Day::progressive();
+    day.policy.max_failing = most;
+    day = day.ramp("v2", 5.0, 0);
+    day.failing(answer);
+    let decided = day.tell();
+    assert_eq!(decided.acts, acts, "{:?}", decided.verdict);
+    assert!(said(&decided).1.contains(why), "{:?}", decided.verdict);
+    let failed = decided.ramp.is_some_and(|ramp| ramp.failed.is_some());
+    assert_eq!(failed, acts == [no_ramp()]);
+}
+
+/// A step is long, and none of its workflows needs to wait for its end.
+#[test]
+fn workflows_that_fail_are_looked_for_as_long_as_a_version_has_a_share() {
+    let mut day = Day::progressive().ramp("v2", 5.0, 90);
+    day.now = at(100);
+    day.routing().asked.failing.clear();
+    let wanted = FailingOn { build_id: "v2".to_owned(), since: at(0), most: 1 };
+    assert_eq!(day.decide().questions, [Question::Failing(wanted)]);
+    day.failing(Ok(&["a"]));
+    assert_eq!(day.decide().acts, [no_ramp()]);
+    // not where nobody has a share, and not when it is to be current now
+    let mut unasked = Day::progressive();
+    assert_eq!(unasked.decide().questions, []);
+    unasked = unasked.ramp("v2", 5.0, 0);
+    unasked.routing().asked.failing.clear();
+    unasked.policy.promote = Some("v2".to_owned());
+    assert_eq!(unasked.decide().acts, [current("v2")]);
+}
+
 #[test]
 fn pods_that_come_back_in_time_are_forgiven() {
     let mut day = Day::progressive().ramp("v2", 5.0, 0);
@@ -173,6 +216,7 @@ fn what_is_no_change_of_the_routes_or_none_of_somebody_else_holds_nothing() {
     let mut day = Day::progressive();
     day.routing().ramping = Some("v2".to_owned());
     (day.routing().percent, day.routing().percent_since) = (5.0, Some(at(0)));
+    day.failing(Ok(&[]));
     assert_eq!(day.decide().acts, [share("v2", 50.0)]);
     // the resource is new
     let mut day = Day::new();

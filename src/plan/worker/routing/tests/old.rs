@@ -12,6 +12,7 @@ fn day(state: VersionState, drained: Option<i64>, pods: i32) -> Day {
     day.seen.deployments.insert("v1".to_owned(), deployment(pods, pods));
     day.policy.scale_down_after = Duration::from_secs(3600);
     day.policy.delete_after = Duration::from_secs(7200);
+    day.pinned("v1", Some(false));
     day.remember();
     day
 }
@@ -48,6 +49,48 @@ fn what_temporal_has_removed_goes() {
     let mut day = day(VersionState::Drained, Some(0), 0);
     day.routing().versions.remove("v1");
     assert_eq!(day.decide().fates["v1"], Fate::Goes);
+}
+
+/// What a version loses next: its pods, its record in Temporal, its template.
+#[rstest]
+#[case::pods_never_promoted(VersionState::Inactive, 1, 100)]
+#[case::pods_drained(VersionState::Drained, 1, 3600)]
+#[case::record_never_promoted(VersionState::Inactive, 0, 100)]
+#[case::record_drained(VersionState::Drained, 0, 7200)]
+#[case::template(VersionState::NotRegistered, 1, 100)]
+fn workflows_that_are_pinned_by_hand_keep_a_version(#[case] state: VersionState, #[case] pods: i32, #[case] now: i64) {
+    let mut day = day(state, (state == VersionState::Drained).then_some(0), pods);
+    day.now = at(now);
+    if state == VersionState::NotRegistered {
+        day.routing().versions.remove("v1");
+    }
+    day.routing().asked.pinned.clear();
+    let unasked = day.decide();
+    assert_eq!((unasked.fates.get("v1"), unasked.acts), (None, Vec::new()));
+    assert_eq!(unasked.questions, [Question::Pinned("v1".to_owned())]);
+    // what cannot be told changes nothing either
+    day.pinned("v1", None);
+    let untold = day.decide();
+    assert_eq!((untold.fates.get("v1"), untold.acts, untold.questions), (None, Vec::new(), Vec::new()));
+    day.pinned("v1", Some(true));
+    let pinned = day.decide();
+    assert_eq!((pinned.fates["v1"], pinned.acts), (Fate::Drains, Vec::new()));
+}
+
+#[rstest]
+#[case::draining(VersionState::Draining, None, 1, 100)]
+#[case::drained_lately(VersionState::Drained, Some(0), 1, 3599)]
+#[case::at_rest(VersionState::Drained, Some(0), 0, 7199)]
+fn temporal_is_asked_only_before_something_goes(
+    #[case] state: VersionState,
+    #[case] drained: Option<i64>,
+    #[case] pods: i32,
+    #[case] now: i64,
+) {
+    let mut day = day(state, drained, pods);
+    day.now = at(now);
+    day.routing().asked.pinned.clear();
+    assert_eq!(day.decide().questions, []);
 }
 
 #[test]
