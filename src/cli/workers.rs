@@ -53,11 +53,11 @@ fn one(
         return Ok(refused("refused", &invalid));
     }
     // one file may have what the other lacks, and neither may: that is no change
-    let addresses = (address(&present, old), address(&wanted, new));
+    let (from, to) = (address(&present, old), address(&wanted, new));
+    let known = |first: &Option<String>, then: &Option<String>| first.clone().or_else(|| then.clone());
     let unknown = || UNKNOWN.to_owned();
-    let before = addresses.0.clone().or_else(|| addresses.1.clone()).unwrap_or_else(unknown);
-    let after = addresses.1.or(addresses.0).unwrap_or_else(unknown);
-    let preview = preview(&present, &wanted, (&before, &after));
+    let addresses = (known(&from, &to).unwrap_or_else(unknown), known(&to, &from).unwrap_or_else(unknown));
+    let preview = preview(&present, &wanted, (&addresses.0, &addresses.1));
     print(&text(&title(after), (&present, &wanted), &preview, show)?)?;
     Ok(match () {
         () if preview.is_empty() => Outcome::Same,

@@ -3,7 +3,7 @@
 //! What servers 1.30 to 1.32 do (`service/history/workflow`, `service/worker/workerdeployment` there):
 //! - `TemporalWorkerDeploymentVersion` is the version that a workflow is pinned to by hand, from that moment on; else the one that
 //!   completed its last workflow task.
-//! - `TemporalReportedProblems` is there from the fifth workflow task in a row that failed or timed out
+//! - `TemporalReportedProblems` is there from the fifth workflow task in a row (1.30: the fourth) that failed or timed out
 //!   (`system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute`), until one completes.
 //! - A version to which a workflow moves, or on which a new one begins, is only told by a description of that workflow until it
 //!   completes a task there.
