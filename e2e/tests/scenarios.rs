@@ -1,6 +1,8 @@
 //! The operator on the testbed, from end to end. Needs a testbed that is up (`make test` sees to it); everything else
 //! (images, the operator, a namespace for each scenario) is made here.
 //!
+//! All of them begin at once and wait for their places (`places.rs`), so that tests must have threads enough.
+//!
 //! `TEMPORAL_OPERATOR_E2E=full` runs the long forms. `TEMPORAL_OPERATOR_E2E_KEEP=1` takes the operator that runs, whatever
 //! it was built from: for work on the scenarios themselves. A scenario that fails leaves its namespace for a look; the next
 //! run removes it.

@@ -56,7 +56,7 @@ async fn postgres(scene: &Scene) -> (Option<String>, i32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn puts_hand_made_changes_right() {
-    /// "Within seconds", on two cores that four scenarios share.
+    /// "Within seconds", on two cores that several scenarios share.
     const SECONDS: Duration = Duration::from_secs(20);
     let bed = Bed::get();
     let scene = Scene::open("hand-made").await;

@@ -268,18 +268,18 @@ async fn end_of_all(scene: Scene, cluster: &Cluster) -> String {
     kept.apply(&spec(cluster, &json!({"allowDeletion": true}))).await;
     kept.is(Phase::Ready, "").await;
     let (namespaces, name) = (Api::<Namespace>::all(scene.client.clone()), scene.namespace.clone());
-    let pods_left: Api<Pod> = Api::namespaced(scene.client.clone(), &name);
+    let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &name);
     scene.remove().await;
     let began = Instant::now();
-    let mut pods = since(began);
+    let mut last = since(began);
     until("the namespace is gone", Duration::from_secs(120), async || {
         let left = namespaces.get_opt(&name).await.map_err(|error| error.to_string())?;
         let Some(left) = left else { return Ok(()) };
-        if !pods_left.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.is_empty() {
-            pods = since(began);
+        if !pods.list(&ListParams::default()).await.map_err(|error| error.to_string())?.items.is_empty() {
+            last = since(began);
         }
         Err(format!("{:?}", left.status.and_then(|s| s.conditions)))
     })
     .await;
-    format!("a namespace with all of it gone in {}, its last pod after {pods}", since(began))
+    format!("a namespace with all of it gone in {}, its last pod after {last}", since(began))
 }

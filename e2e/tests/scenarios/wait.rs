@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-/// How long anything may take. Generous: four scenarios share two cores.
+/// How long anything may take. Generous: several scenarios share two cores.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 const PACE: Duration = Duration::from_millis(300);
 
