@@ -80,8 +80,9 @@ async fn workers_stay_while_temporal_is_away() {
     let rebuilt = until("the draining version's Deployment is back", PATIENCE, async || {
         let now = hello.deployments().get_opt(&lost.name_any()).await.map_err(|error| error.to_string())?;
         let now = now.filter(|d| d.uid() != lost.uid()).ok_or("not yet")?;
-        let ready = now.status.and_then(|s| s.ready_replicas).unwrap_or_default();
-        if ready > 0 { Ok(since(began)) } else { Err("it has no ready pod".to_owned()) }
+        // a pod is ready when it has reached Temporal
+        let pods = now.status.and_then(|s| s.replicas).unwrap_or_default();
+        if pods > 0 { Ok(since(began)) } else { Err("it has no pod".to_owned()) }
     })
     .await;
 

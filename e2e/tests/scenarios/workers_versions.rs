@@ -52,7 +52,9 @@ async fn workers_with_open_workflows_outlive_later_versions() {
     let name = hello.in_temporal();
     let sent = ["--versioning-override-deployment-name", &name, "--versioning-override-build-id", &fourth];
     let pin = ["workflow", "update-options", "--workflow-id", "long-sent", "--versioning-override-behavior", "pinned"];
-    hello.cluster.temporal(&[&pin[..], &sent].concat()).await.unwrap();
+    let pin = [&pin[..], &sent].concat();
+    // a server hears of a version in each of its task queues a little later
+    until("the guest is sent there", PATIENCE, async || hello.cluster.temporal(&pin).await.map(drop)).await;
     manual["template"] = hello.template(&json!([{"name": "HELLO_SLOTS", "value": "5"}]));
     hello.apply(&manual).await;
     let fifth = waits(&hello).await;
