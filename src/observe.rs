@@ -217,7 +217,13 @@ impl Observer {
                 TemporalView::Silent { why: error.to_string(), since }
             }
         };
-        lock(&self.views).insert(key, (Instant::now(), view.clone()));
+        let mut views = lock(&self.views);
+        // what is too old to be told again is kept only for how long there has been silence
+        let counts = |(at, view): &(Instant, TemporalView)| {
+            at.elapsed() < TEMPORAL_FRESH || matches!(view, TemporalView::Silent { .. })
+        };
+        views.retain(|_, known| counts(known));
+        views.insert(key, (Instant::now(), view.clone()));
         view
     }
 

@@ -162,7 +162,7 @@ impl Applier {
         if let Some(found) = found {
             let same = found.applied_hash.as_ref() == Some(&sealed.hash);
             if same && self.holds(namespace, &key, &sealed.body).await? {
-                self.memory().insert(place, (fingerprint, found.mark.clone()));
+                self.memory().insert(place, (fingerprint, found.mark));
                 return Ok(false);
             }
         } else {

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod seat;
 mod status;
 mod visibility;
+mod wake;
 mod words;
 pub mod worker;
 
@@ -30,7 +31,7 @@ use crate::api::services::Role;
 use crate::build::{self, Kind, Object, ObjectKey, SecretVersions, ServerConfig};
 use crate::validate::{Invalid, ValidCluster};
 use gate::Gate;
-use health::{Blockers, Health};
+use health::Blockers;
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
 use schema::SchemaPlan;
@@ -124,7 +125,7 @@ pub fn cluster(
                 .collect(),
             objects,
         },
-        wake: wake(&health, &schema, silence(&rollout, seen, now), now),
+        wake: wake::after(&health, &schema, &rollout, old, seen, now),
         // the clock counts where something is on its way, and where Temporal's proof is missing
         lasts: health.settled && health.membership.truth == Truth::True && !autoscaling::is_waited_for(seen, now),
         status: status::report(valid, generation, old, &gate, &schema, &rollout, &health, now),
@@ -170,34 +171,6 @@ fn prune(
     // pods go before what they need
     gone.sort_by(|a, b| b.cmp(a));
     gone
-}
-
-/// Time between two looks at a cluster that is settled.
-const SETTLED: Duration = Duration::from_secs(10);
-/// Time between two looks at a cluster that is at work.
-const AT_WORK: Duration = Duration::from_secs(2);
-
-/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s; the longer Temporal is silent, the less often.
-/// Between tries of a Job: when the next is due, and every 5 s, since a corrected Secret is not heard of but looked for.
-fn wake(health: &Health, schema: &SchemaPlan, silence: Duration, now: Timestamp) -> Duration {
-    match schema.retry_at {
-        _ if health.stalled => SETTLED,
-        Some(at) => Duration::try_from(at.duration_since(now))
-            .unwrap_or_default()
-            .clamp(Duration::from_millis(200), Duration::from_secs(5)),
-        None if health.ready && !health.reconciling => SETTLED,
-        None => (silence / 4).clamp(AT_WORK, SETTLED),
-    }
-}
-
-/// How long Temporal has been silent although every role runs: nothing but its answer is waited for.
-fn silence(rollout: &Rollout, seen: &Observed, now: Timestamp) -> Duration {
-    match &seen.temporal {
-        TemporalView::Silent { since, .. } if rollout.is_complete() => {
-            Duration::try_from(now.duration_since(*since)).unwrap_or_default()
-        }
-        _ => Duration::ZERO,
-    }
 }
 
 /// The roles in the order they are rolled: tasks first find the new matching, then the new history; clients come last

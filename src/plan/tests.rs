@@ -350,6 +350,19 @@ fn the_longer_temporal_is_silent_the_less_often_it_is_asked(#[case] silent: i64,
     assert_eq!(world.step().wake.as_secs(), wake);
 }
 
+#[rstest]
+#[case(0, 2)]
+#[case(12, 3)]
+#[case(3600, 5)]
+fn the_longer_pods_are_waited_for_the_less_often_they_are_looked_at(#[case] waited: i64, #[case] wake: u64) {
+    let mut world = World::new();
+    world.begin_job();
+    Arc::make_mut(&mut world.seen.jobs[0]).metadata.creation_timestamp = Some(Time(world.at()));
+    world.step();
+    world.now += waited;
+    assert_eq!(world.step().wake.as_secs(), wake);
+}
+
 #[test]
 fn a_role_on_its_way_is_looked_at_often_although_temporal_is_silent() {
     let mut world = World::serving();

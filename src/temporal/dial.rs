@@ -20,6 +20,10 @@ use super::{ClusterRef, Target, TemporalError};
 /// (`frontend.keepAliveMaxConnectionAge`).
 const IDLE: Duration = Duration::from_secs(180);
 
+/// Most connections that are kept; each takes some 40 KiB. Of more clusters the one that has not been used for longest is
+/// closed, and made anew when it is its turn.
+const MOST: usize = 100;
+
 /// How long the lookup of a name may take.
 const LOOKUP: Duration = Duration::from_secs(2);
 
@@ -75,6 +79,11 @@ impl Dialer {
             detail: format!("{} is not an address: {error}", target.authority()),
         })?;
         let made = self.made.fetch_add(1, Ordering::Relaxed);
+        if kept.len() >= MOST {
+            // whoever is in a call on it has a share of it until that ends
+            let oldest = kept.iter().min_by_key(|(_, line)| line.used).map(|(target, _)| target.clone());
+            oldest.and_then(|target| kept.remove(&target));
+        }
         kept.insert(target.clone(), Kept { channel: channel.clone(), made, used: now });
         Ok(Line { channel, made })
     }
@@ -161,6 +170,20 @@ mod tests {
         assert_eq!(dialer.len(), 1);
         dialer.line_at(&one, "X", Instant::now() + IDLE).unwrap();
         assert_eq!(dialer.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_many_the_least_used_is_closed() {
+        let dialer = Dialer::new(Reach::Service);
+        let (start, target) = (Instant::now(), |number: usize| Target::frontend("ns", format!("c{number}"), 1));
+        let line =
+            |number, seconds| dialer.line_at(&target(number), "X", start + Duration::from_secs(seconds)).unwrap();
+        let first = line(0, 0);
+        (1..MOST).for_each(|number| drop(line(number, 1)));
+        assert_eq!(line(0, 2).made, first.made);
+        line(MOST, 3);
+        assert_eq!(dialer.len(), MOST);
+        assert_eq!(line(0, 4).made, first.made, "it was used since");
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! The watch of autoscalers. Their status is written every few seconds, with what was just measured; that is in the store,
 //! and wakes nobody.
 
-use super::{Events, Index, Watched, config, indexed, thin};
-use crate::build::hash_of;
+use super::{Events, Index, ThinAutoscaler, Watched, config, indexed};
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -15,7 +14,7 @@ use std::collections::HashMap;
 /// A watch of the autoscalers that carry our label.
 pub(super) fn watch(
     api: Api<HorizontalPodAutoscaler>,
-) -> (Index<Watched<HorizontalPodAutoscaler>>, Events<HorizontalPodAutoscaler>) {
+) -> (Index<Watched<ThinAutoscaler>>, Events<HorizontalPodAutoscaler>) {
     let (index, events) = indexed(watcher(api, config()).default_backoff(), read);
     let mut known = Known::default();
     let events = events.try_filter(move |event| ready(known.is_news(event))).touched_objects();
@@ -23,10 +22,10 @@ pub(super) fn watch(
 }
 
 /// Its status moves with every measurement, and it has no generation: what matters of it stands for its version.
-fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<HorizontalPodAutoscaler>)> {
-    let (owner, mut watched) = super::watched(scaler, thin::autoscaler)?;
+fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<ThinAutoscaler>)> {
+    let (owner, mut watched) = super::watched(scaler, ThinAutoscaler::of)?;
     let spec = json!(scaler.spec);
-    watched.found.mark = watched.found.mark.with_version(hash_of(&essence(scaler).to_string())).with_spec(&spec);
+    watched.found.mark = watched.found.mark.with_version(&essence(scaler).to_string()).with_spec(&spec);
     Some((owner, watched))
 }
 

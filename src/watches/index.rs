@@ -22,8 +22,9 @@ struct Shared<T> {
 #[derive(Debug)]
 struct Kept<T> {
     /// Of each owner, in the order of names.
-    by_owner: HashMap<Arc<str>, Vec<(String, T)>>,
-    owners: HashMap<Place, Arc<str>>,
+    by_owner: HashMap<Arc<str>, Vec<(Arc<str>, T)>>,
+    /// Of each object, by namespace and name.
+    owners: HashMap<String, HashMap<Arc<str>, Arc<str>>>,
     /// Objects listed since the watch began anew.
     listed: HashSet<Place>,
 }
@@ -44,7 +45,7 @@ impl<T> Default for Index<T> {
 impl<T: Clone> Index<T> {
     /// What is kept of an owner's objects, with their names.
     #[must_use]
-    pub fn of(&self, owner: &str) -> Vec<(String, T)> {
+    pub fn of(&self, owner: &str) -> Vec<(Arc<str>, T)> {
         self.kept().by_owner.get(owner).cloned().unwrap_or_default()
     }
 
@@ -61,15 +62,16 @@ impl<T: Clone> Index<T> {
             Event::Init => kept.listed.clear(),
             Event::InitApply(object) => {
                 let place = place(object);
-                kept.listed.insert(place.clone());
-                kept.set(place, read(object));
+                kept.set(&place, read(object));
+                kept.listed.insert(place);
             }
-            Event::Apply(object) => kept.set(place(object), read(object)),
-            Event::Delete(object) => kept.set(place(object), None),
+            Event::Apply(object) => kept.set(&place(object), read(object)),
+            Event::Delete(object) => kept.set(&place(object), None),
             Event::InitDone => {
                 let listed = std::mem::take(&mut kept.listed);
-                let gone: Vec<Place> = kept.owners.keys().filter(|p| !listed.contains(*p)).cloned().collect();
-                gone.into_iter().for_each(|place| kept.set(place, None));
+                let known = kept.places().filter(|place| !listed.contains(place));
+                let gone: Vec<Place> = known.collect();
+                gone.iter().for_each(|place| kept.set(place, None));
                 self.0.ready.send_replace(true);
             }
         }
@@ -81,10 +83,19 @@ impl<T: Clone> Index<T> {
 }
 
 impl<T> Kept<T> {
-    fn set(&mut self, place: Place, new: Option<(String, T)>) {
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let of = |(namespace, names): (&String, &HashMap<Arc<str>, Arc<str>>)| {
+            names.keys().map(|name| (namespace.clone(), name.to_string())).collect::<Vec<_>>()
+        };
+        self.owners.iter().flat_map(of)
+    }
+
+    fn set(&mut self, place: &Place, new: Option<(String, T)>) {
+        let (namespace, name) = place;
         let owner = new.as_ref().map(|(owner, _)| owner.as_str());
-        if self.owners.get(&place).is_some_and(|old| owner != Some(old)) {
-            self.take_away(&place);
+        let old = self.owners.get(namespace).and_then(|names| names.get(name.as_str()));
+        if old.is_some_and(|old| owner != Some(old)) {
+            self.take_away(place);
         }
         let Some((owner, what)) = new else { return };
         // one text for all that an owner has
@@ -93,17 +104,24 @@ impl<T> Kept<T> {
             None => Arc::from(owner),
         };
         let all = self.by_owner.entry(Arc::clone(&owner)).or_default();
-        match all.binary_search_by(|(name, _)| name.cmp(&place.1)) {
+        match all.binary_search_by(|(known, _)| (**known).cmp(name)) {
             Ok(at) => all[at].1 = what,
-            Err(at) => all.insert(at, (place.1.clone(), what)),
+            Err(at) => {
+                let name: Arc<str> = Arc::from(name.as_str());
+                all.insert(at, (Arc::clone(&name), what));
+                self.owners.entry(namespace.clone()).or_default().insert(name, owner);
+            }
         }
-        self.owners.insert(place, owner);
     }
 
-    fn take_away(&mut self, place: &Place) {
-        let Some(owner) = self.owners.remove(place) else { return };
+    fn take_away(&mut self, (namespace, name): &Place) {
+        let Some(names) = self.owners.get_mut(namespace) else { return };
+        let Some(owner) = names.remove(name.as_str()) else { return };
+        if names.is_empty() {
+            self.owners.remove(namespace);
+        }
         let Some(all) = self.by_owner.get_mut(&owner) else { return };
-        all.retain(|(name, _)| *name != place.1);
+        all.retain(|(known, _)| **known != **name);
         if all.is_empty() {
             self.by_owner.remove(&owner);
         }
@@ -133,7 +151,7 @@ mod tests {
     }
 
     fn names(index: &Index<()>, owner: &str) -> Vec<String> {
-        index.of(owner).into_iter().map(|(name, ())| name).collect()
+        index.of(owner).into_iter().map(|(name, ())| name.to_string()).collect()
     }
 
     #[test]
@@ -148,7 +166,7 @@ mod tests {
         index.note(&Event::Apply(map("a", "")), read);
         index.note(&Event::Delete(map("b", "x")), read);
         assert_eq!((names(&index, "x"), names(&index, "y")), (vec![], vec!["c".into()]));
-        assert_eq!(index.kept().owners.len(), 1, "nothing is kept of what is gone");
+        assert_eq!(index.kept().places().count(), 1, "nothing is kept of what is gone");
     }
 
     #[tokio::test]

@@ -43,10 +43,11 @@ impl Found {
     }
 }
 
-/// Tells whether an object is still as it was seen before, all but its status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// Tells whether an object is still as it was seen before, all but its status. By hashes: one is kept of each object, twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mark {
-    version: String,
+    /// Of its `resourceVersion`.
+    version: u64,
     /// Moves with the spec. Not every kind has one.
     generation: Option<i64>,
     /// Hash of labels, annotations and owners, by which a change of them is seen where a generation is.
@@ -66,7 +67,7 @@ impl Mark {
             (&owner.uid, owner.controller, owner.block_owner_deletion).hash(&mut hasher);
         }
         Self {
-            version: meta.resource_version.clone().unwrap_or_default(),
+            version: hash(meta.resource_version.as_deref().unwrap_or_default()),
             generation: meta.generation,
             labelling: hasher.finish(),
         }
@@ -75,14 +76,12 @@ impl Mark {
     /// The mark of an object of a kind without a generation, whose spec stands for one.
     #[must_use]
     pub fn with_spec(self, spec: &Value) -> Self {
-        let mut hasher = DefaultHasher::new();
-        spec.to_string().hash(&mut hasher);
-        Self { generation: Some(hasher.finish().cast_signed()), ..self }
+        Self { generation: Some(hash(&spec.to_string()).cast_signed()), ..self }
     }
 
     /// The same, where only some changes are to be seen: those of `version`.
-    pub(super) fn with_version(self, version: String) -> Self {
-        Self { version, ..self }
+    pub(super) fn with_version(self, version: &str) -> Self {
+        Self { version: hash(version), ..self }
     }
 
     /// Nothing has changed but the status, if anything. Where no generation tells that, any change counts.
@@ -93,13 +92,25 @@ impl Mark {
     }
 }
 
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// What is kept of an object whose status is read.
-#[derive(Clone, Debug)]
-pub struct Watched<K> {
+#[derive(Debug)]
+pub struct Watched<T> {
     /// What is known of any kind.
     pub found: Found,
     /// What the plan reads of it.
-    pub thin: Arc<K>,
+    pub thin: Arc<T>,
+}
+
+impl<T> Clone for Watched<T> {
+    fn clone(&self) -> Self {
+        Self { found: self.found.clone(), thin: Arc::clone(&self.thin) }
+    }
 }
 
 /// The live objects that carry our label and have one owner.
@@ -122,9 +133,9 @@ impl Live {
         let autoscalers = stores.autoscalers.of(&owner);
         let mut live = Self {
             found: BTreeMap::new(),
-            deployments: deployments.iter().map(|(_, d)| Arc::clone(&d.thin)).collect(),
-            jobs: jobs.iter().map(|(_, j)| Arc::clone(&j.thin)).collect(),
-            autoscalers: autoscalers.iter().map(|(_, a)| Arc::clone(&a.thin)).collect(),
+            deployments: deployments.iter().map(|(_, d)| Arc::new(d.thin.whole())).collect(),
+            jobs: jobs.iter().map(|(_, j)| Arc::new(j.thin.whole())).collect(),
+            autoscalers: autoscalers.iter().map(|(_, a)| Arc::new(a.thin.whole())).collect(),
         };
         live.note(Kind::ServiceAccount, stores.service_accounts.of(&owner));
         live.note(Kind::ConfigMap, stores.config_maps.of(&owner));
@@ -148,8 +159,9 @@ impl Live {
         self.deployments.iter().map(AsRef::as_ref).filter(|d| is_role(d)).collect()
     }
 
-    fn note(&mut self, kind: Kind, objects: impl IntoIterator<Item = (String, Found)>) {
-        self.found.extend(objects.into_iter().map(|(name, found)| (ObjectKey { kind, name }, found)));
+    fn note(&mut self, kind: Kind, objects: impl IntoIterator<Item = (Arc<str>, Found)>) {
+        let key = |name: &str| ObjectKey { kind, name: name.to_owned() };
+        self.found.extend(objects.into_iter().map(|(name, found)| (key(&name), found)));
     }
 
     /// The object of that key, if it lives and is not being deleted.
@@ -159,8 +171,8 @@ impl Live {
     }
 
     /// What stays the same as long as no object comes, goes or changes.
-    pub fn versions(&self) -> impl Iterator<Item = (&ObjectKey, &str)> {
-        self.found.iter().map(|(key, found)| (key, found.mark.version.as_str()))
+    pub fn versions(&self) -> impl Iterator<Item = (&ObjectKey, u64)> {
+        self.found.iter().map(|(key, found)| (key, found.mark.version))
     }
 
     /// All of them, for the plan.

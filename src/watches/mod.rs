@@ -15,6 +15,7 @@ pub use index::Index;
 pub use live::{Found, Live, Mark, Watched};
 pub use optional::Served;
 pub use residents::{Resident, Residents};
+pub use thin::{ThinAutoscaler, ThinDeployment, ThinJob, ThinPod};
 
 use crate::api::{TemporalCluster, labels};
 use crate::build::ServiceMonitor;
@@ -45,12 +46,12 @@ use std::sync::Arc;
 #[allow(missing_docs)]
 pub struct Stores {
     pub claims: Claims,
-    pub deployments: Index<Watched<Deployment>>,
-    pub jobs: Index<Watched<Job>>,
+    pub deployments: Index<Watched<ThinDeployment>>,
+    pub jobs: Index<Watched<ThinJob>>,
     pub revisions: Index<Watched<ControllerRevision>>,
-    pub autoscalers: Index<Watched<HorizontalPodAutoscaler>>,
+    pub autoscalers: Index<Watched<ThinAutoscaler>>,
     /// By namespace and name of the cluster or worker, as their labels have it: their owners are ReplicaSets and Jobs.
-    pub pods: Index<Arc<Pod>>,
+    pub pods: Index<Arc<ThinPod>>,
     /// Config hashes, by namespace and name of the cluster: the owners of ReplicaSets are Deployments.
     pub replica_sets: Index<String>,
     pub config_maps: Index<Found>,
@@ -84,13 +85,13 @@ impl Stores {
     /// The pods of a cluster, those that are leaving included.
     #[must_use]
     pub fn pods(&self, namespace: &str, cluster: &str) -> Vec<Arc<Pod>> {
-        self.pods.of(&by_labels(namespace, cluster)).into_iter().map(|(_, pod)| pod).collect()
+        whole(self.pods.of(&by_labels(namespace, cluster)))
     }
 
     /// The pods of a worker, likewise.
     #[must_use]
     pub fn worker_pods(&self, namespace: &str, worker: &str) -> Vec<Arc<Pod>> {
-        self.pods.of(&by_worker(namespace, worker)).into_iter().map(|(_, pod)| pod).collect()
+        whole(self.pods.of(&by_worker(namespace, worker)))
     }
 
     /// The templates of a worker's versions, by its uid.
@@ -157,12 +158,12 @@ pub fn start(
     claims: Claims,
     hosts: Hosts,
 ) -> (Stores, Streams, mpsc::UnboundedReceiver<Place>) {
-    let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, thin::deployment));
+    let (deployments, deployment_events) = watch(scope(client, namespace), |d| watched(d, ThinDeployment::of));
     let (tell, workers) = mpsc::unbounded();
     let deployment_events = told(deployment_events, &tell);
     let (revisions, revision_events) = watch(scope(client, namespace), |r| watched(r, Clone::clone));
     let revision_events = told(revision_events, &tell);
-    let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, thin::job));
+    let (jobs, job_events) = watch(scope(client, namespace), |j| watched(j, ThinJob::of));
     let (autoscalers, autoscaler_events) = autoscalers::watch(scope(client, namespace));
     let (pods, pod_events) = watch(scope(client, namespace), pod_by_owner);
     let (replica_sets, replica_set_events) = watch(scope(client, namespace), config_of_set);
@@ -316,18 +317,22 @@ fn found<K: Resource>(object: &K) -> Option<(String, Found)> {
     Some((live::owner_of(object)?, Found::of(object.meta())))
 }
 
-fn watched<K: Resource>(object: &K, thin: impl Fn(&K) -> K) -> Option<(String, Watched<K>)> {
+fn watched<K: Resource, T>(object: &K, thin: impl Fn(&K) -> T) -> Option<(String, Watched<T>)> {
     let (owner, found) = found(object)?;
     Some((owner, Watched { found, thin: Arc::new(thin(object)) }))
 }
 
-fn pod_by_owner(pod: &Pod) -> Option<(String, Arc<Pod>)> {
+fn pod_by_owner(pod: &Pod) -> Option<(String, Arc<ThinPod>)> {
     let namespace = pod.namespace()?;
     let owner = match pod.labels().get(labels::WORKER) {
         Some(worker) => by_worker(&namespace, worker),
         None => by_labels(&namespace, pod.labels().get(labels::NAME)?),
     };
-    Some((owner, Arc::new(thin::pod(pod))))
+    Some((owner, Arc::new(ThinPod::of(pod))))
+}
+
+fn whole(pods: Vec<(Arc<str>, Arc<ThinPod>)>) -> Vec<Arc<Pod>> {
+    pods.into_iter().map(|(_, pod)| Arc::new(pod.whole())).collect()
 }
 
 /// A ReplicaSet counts until it is gone: while it is being deleted, its pods may be too.

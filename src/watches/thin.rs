@@ -1,90 +1,182 @@
 //! What is kept of the objects whose status a plan reads: no more than it reads. What the rest of an object says is known
 //! by its [`Mark`](super::Mark) to have stayed, or is looked up.
+//!
+//! It is kept in a form of its own. The API's types have room for every field, which takes some KiB of each object, however
+//! little is in them; they are made anew for whoever plans.
 
 use crate::api::{annotations, labels};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus};
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus};
 use k8s_openapi::api::batch::v1::{Job, JobStatus};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus, PodTemplateSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use std::collections::BTreeMap;
 
-/// How far it is, and which template it has by its hash and labels; not how its pods are made.
-pub(super) fn deployment(whole: &Deployment) -> Deployment {
-    let spec = whole.spec.as_ref().map(|spec| {
-        let of_pods = spec.template.metadata.as_ref().map(|m| ObjectMeta {
-            labels: some_of(m.labels.as_ref(), &[labels::VERSION, labels::CONFIG_HASH]),
-            ..ObjectMeta::default()
+/// Of a Deployment: how far it is, and which template it has by its hash and labels; not how its pods are made.
+#[derive(Debug)]
+pub struct ThinDeployment {
+    meta: Meta,
+    replicas: Option<i32>,
+    /// Labels of its pods.
+    of_pods: Option<Words>,
+    status: Option<DeploymentStatus>,
+}
+
+impl ThinDeployment {
+    pub(super) fn of(whole: &Deployment) -> Self {
+        let of_pods = whole.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
+        let status = whole.status.as_ref().map(|status| DeploymentStatus {
+            conditions: trouble(status.conditions.as_ref(), |c| {
+                c.type_ == "ReplicaFailure" || (c.type_ == "Progressing" && c.status == "False")
+            }),
+            ..status.clone()
         });
+        let notes = [annotations::TEMPLATE_HASH, annotations::REPLICAS];
+        Self {
+            meta: Meta::of(&whole.metadata, &[labels::COMPONENT, labels::BUILD_ID], &notes),
+            replicas: whole.spec.as_ref().and_then(|spec| spec.replicas),
+            of_pods: of_pods.map(|m| words(m.labels.as_ref(), &[labels::VERSION, labels::CONFIG_HASH])),
+            status,
+        }
+    }
+
+    /// The Deployment, as far as the plan reads it.
+    pub(super) fn whole(&self) -> Deployment {
+        let of_pods = self.of_pods.as_ref().map(|all| ObjectMeta { labels: map(all), ..ObjectMeta::default() });
         let template = PodTemplateSpec { metadata: of_pods, spec: None };
-        DeploymentSpec { replicas: spec.replicas, template, ..DeploymentSpec::default() }
-    });
-    let status = whole.status.as_ref().map(|status| DeploymentStatus {
-        conditions: trouble(status.conditions.as_ref(), |c| {
-            c.type_ == "ReplicaFailure" || (c.type_ == "Progressing" && c.status == "False")
-        }),
-        ..status.clone()
-    });
-    let notes = [annotations::TEMPLATE_HASH, annotations::REPLICAS];
-    Deployment { metadata: metadata(&whole.metadata, &[labels::COMPONENT, labels::BUILD_ID], &notes), spec, status }
-}
-
-/// Whether it acts.
-pub(super) fn autoscaler(whole: &HorizontalPodAutoscaler) -> HorizontalPodAutoscaler {
-    let status = whole.status.as_ref().map(|status| HorizontalPodAutoscalerStatus {
-        conditions: trouble(status.conditions.as_ref(), |c| c.status == "False"),
-        ..HorizontalPodAutoscalerStatus::default()
-    });
-    HorizontalPodAutoscaler { metadata: metadata(&whole.metadata, &[], &[]), spec: None, status }
-}
-
-/// Whether it has ended, and how.
-pub(super) fn job(whole: &Job) -> Job {
-    let status = whole.status.as_ref().map(|status| JobStatus {
-        active: status.active,
-        conditions: status.conditions.clone(),
-        ..JobStatus::default()
-    });
-    let metadata = metadata(&whole.metadata, &[labels::STORE, labels::COMPONENT], &[annotations::ATTEMPT]);
-    Job { metadata, spec: None, status }
-}
-
-/// Where it is, whether it is ready, and what holds it back.
-pub(super) fn pod(whole: &Pod) -> Pod {
-    let held_back = |all: Option<&Vec<ContainerStatus>>| trouble(all, |c| !c.ready);
-    let status = whole.status.as_ref().map(|status| PodStatus {
-        phase: status.phase.clone(),
-        reason: status.reason.clone(),
-        message: status.message.clone(),
-        pod_ip: status.pod_ip.clone(),
-        conditions: trouble(status.conditions.as_ref(), |c| c.status == "False" || c.type_ == "Ready"),
-        init_container_statuses: held_back(status.init_container_statuses.as_ref()),
-        container_statuses: held_back(status.container_statuses.as_ref()),
-        ..PodStatus::default()
-    });
-    let kept = [labels::COMPONENT, labels::JOB_NAME, labels::BUILD_ID];
-    Pod { metadata: metadata(&whole.metadata, &kept, &[]), spec: None, status }
-}
-
-fn metadata(whole: &ObjectMeta, labels: &[&str], annotations: &[&str]) -> ObjectMeta {
-    ObjectMeta {
-        name: whole.name.clone(),
-        generation: whole.generation,
-        creation_timestamp: whole.creation_timestamp.clone(),
-        deletion_timestamp: whole.deletion_timestamp.clone(),
-        labels: some_of(whole.labels.as_ref(), labels),
-        annotations: some_of(whole.annotations.as_ref(), annotations),
-        ..ObjectMeta::default()
+        let spec = DeploymentSpec { replicas: self.replicas, template, ..DeploymentSpec::default() };
+        Deployment { metadata: self.meta.whole(), spec: Some(spec), status: self.status.clone() }
     }
 }
 
-fn some_of(all: Option<&BTreeMap<String, String>>, keys: &[&str]) -> Option<BTreeMap<String, String>> {
-    let some: BTreeMap<_, _> = all?.iter().filter(|(key, _)| keys.contains(&key.as_str())).collect();
-    (!some.is_empty()).then(|| some.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+/// Of an autoscaler: whether it acts.
+#[derive(Debug)]
+pub struct ThinAutoscaler {
+    meta: Meta,
+    status: Option<Box<HorizontalPodAutoscalerStatus>>,
+}
+
+impl ThinAutoscaler {
+    pub(super) fn of(whole: &HorizontalPodAutoscaler) -> Self {
+        let status = whole.status.as_ref().map(|status| HorizontalPodAutoscalerStatus {
+            conditions: trouble(status.conditions.as_ref(), |c| c.status == "False"),
+            ..HorizontalPodAutoscalerStatus::default()
+        });
+        Self { meta: Meta::of(&whole.metadata, &[], &[]), status: status.map(Box::new) }
+    }
+
+    /// The autoscaler, as far as the plan reads it.
+    pub(super) fn whole(&self) -> HorizontalPodAutoscaler {
+        HorizontalPodAutoscaler { metadata: self.meta.whole(), spec: None, status: self.status.as_deref().cloned() }
+    }
+}
+
+/// Of a Job: whether it has ended, and how.
+#[derive(Debug)]
+pub struct ThinJob {
+    meta: Meta,
+    status: Option<Box<JobStatus>>,
+}
+
+impl ThinJob {
+    pub(super) fn of(whole: &Job) -> Self {
+        let status = whole.status.as_ref().map(|status| JobStatus {
+            active: status.active,
+            conditions: status.conditions.clone(),
+            ..JobStatus::default()
+        });
+        let meta = Meta::of(&whole.metadata, &[labels::STORE, labels::COMPONENT], &[annotations::ATTEMPT]);
+        Self { meta, status: status.map(Box::new) }
+    }
+
+    /// The Job, as far as the plan reads it.
+    pub(super) fn whole(&self) -> Job {
+        Job { metadata: self.meta.whole(), spec: None, status: self.status.as_deref().cloned() }
+    }
+}
+
+/// Of a pod: where it is, whether it is ready, and what holds it back.
+#[derive(Debug)]
+pub struct ThinPod {
+    meta: Meta,
+    status: Option<Box<PodStatus>>,
+}
+
+impl ThinPod {
+    pub(super) fn of(whole: &Pod) -> Self {
+        let held_back = |all: Option<&Vec<ContainerStatus>>| trouble(all, |c| !c.ready);
+        let status = whole.status.as_ref().map(|status| PodStatus {
+            phase: status.phase.clone(),
+            reason: status.reason.clone(),
+            message: status.message.clone(),
+            pod_ip: status.pod_ip.clone(),
+            conditions: trouble(status.conditions.as_ref(), |c| c.status == "False" || c.type_ == "Ready"),
+            init_container_statuses: held_back(status.init_container_statuses.as_ref()),
+            container_statuses: held_back(status.container_statuses.as_ref()),
+            ..PodStatus::default()
+        });
+        let kept = [labels::COMPONENT, labels::JOB_NAME, labels::BUILD_ID];
+        Self { meta: Meta::of(&whole.metadata, &kept, &[]), status: status.map(Box::new) }
+    }
+
+    /// The pod, as far as the plan reads it.
+    pub(super) fn whole(&self) -> Pod {
+        Pod { metadata: self.meta.whole(), spec: None, status: self.status.as_deref().cloned() }
+    }
+}
+
+/// Labels or annotations.
+type Words = Box<[(&'static str, Box<str>)]>;
+
+/// Of the metadata.
+#[derive(Debug)]
+struct Meta {
+    name: Option<Box<str>>,
+    generation: Option<i64>,
+    created: Option<Time>,
+    deleted: Option<Time>,
+    labels: Words,
+    annotations: Words,
+}
+
+impl Meta {
+    fn of(whole: &ObjectMeta, labels: &[&'static str], annotations: &[&'static str]) -> Self {
+        Self {
+            name: whole.name.as_deref().map(Box::from),
+            generation: whole.generation,
+            created: whole.creation_timestamp.clone(),
+            deleted: whole.deletion_timestamp.clone(),
+            labels: words(whole.labels.as_ref(), labels),
+            annotations: words(whole.annotations.as_ref(), annotations),
+        }
+    }
+
+    fn whole(&self) -> ObjectMeta {
+        ObjectMeta {
+            name: self.name.as_deref().map(str::to_owned),
+            generation: self.generation,
+            creation_timestamp: self.created.clone(),
+            deletion_timestamp: self.deleted.clone(),
+            labels: map(&self.labels),
+            annotations: map(&self.annotations),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+fn words(all: Option<&BTreeMap<String, String>>, keys: &[&'static str]) -> Words {
+    let value = |key: &&'static str| Some((*key, Box::from(all?.get(*key)?.as_str())));
+    keys.iter().filter_map(value).collect()
+}
+
+fn map(words: &Words) -> Option<BTreeMap<String, String>> {
+    let map = || words.iter().map(|(key, value)| ((*key).to_owned(), value.to_string())).collect();
+    (!words.is_empty()).then(map)
 }
 
 fn trouble<T: Clone>(all: Option<&Vec<T>>, counts: impl Fn(&T) -> bool) -> Option<Vec<T>> {
-    let some: Vec<T> = all?.iter().filter(|one| counts(one)).cloned().collect();
+    let mut some: Vec<T> = all?.iter().filter(|one| counts(one)).cloned().collect();
+    some.shrink_to_fit();
     (!some.is_empty()).then_some(some)
 }
 
@@ -118,7 +210,7 @@ mod tests {
             "status": {"phase": "Pending", "podIP": "10.0.0.1", "conditions": [condition("PodScheduled", "False"), condition("Ready", "True")],
                 "containerStatuses": [container("sidecar", false)]},
         });
-        assert_eq!(kept(pod, whole), expected);
+        assert_eq!(kept(|pod| ThinPod::of(pod).whole(), whole), expected);
     }
 
     #[test]
@@ -142,6 +234,6 @@ mod tests {
             "status": {"observedGeneration": 3, "readyReplicas": 1,
                 "conditions": [{"type": "ReplicaFailure", "status": "True"}]},
         });
-        assert_eq!(kept(deployment, whole), expected);
+        assert_eq!(kept(|deployment| ThinDeployment::of(deployment).whole(), whole), expected);
     }
 }
