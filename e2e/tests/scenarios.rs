@@ -10,6 +10,7 @@ mod scenarios {
     pub mod audit;
     pub mod bed;
     pub mod cluster;
+    pub mod door;
     pub mod film;
     pub mod ground;
     pub mod hello;
@@ -52,6 +53,7 @@ mod scenarios {
     mod ui;
     mod visibility;
     mod way_back;
+    mod workers_outside;
     mod workers_plain;
     mod workers_rollout;
     mod workers_scaling;
