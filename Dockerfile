@@ -10,7 +10,7 @@ ARG BASE=debian:12-slim
 FROM ${BUILDER} AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p temporal-operator && cp target/release/temporal-operator /temporal-operator
+RUN cargo build --profile dist --locked -p temporal-operator && cp target/dist/temporal-operator /temporal-operator
 
 FROM ${BASE} AS rootfs
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates

@@ -1,5 +1,6 @@
 //! Step 2: the only reader. Everything a plan needs to see, from the watches, the API server and Temporal.
 
+mod connections;
 mod listings;
 mod loads;
 mod questions;
@@ -7,6 +8,7 @@ mod seats;
 mod versions;
 mod workers;
 
+pub use connections::{Connected, Connections, Unusable};
 pub use listings::Listings;
 pub use loads::{LoadKey, Loads};
 pub use questions::ask;

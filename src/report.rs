@@ -112,6 +112,8 @@ fn is_trouble(reason: &str) -> bool {
         "ApplyFailed",
         "OperatorFailed",
         "TemporalRefused",
+        "CredentialsInvalid",
+        "CredentialsRefused",
     ]
     .contains(&reason)
 }

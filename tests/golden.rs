@@ -47,7 +47,8 @@ fn the_sample_of_a_worker_becomes_these_objects() {
     let text = std::fs::read_to_string("config/samples/worker/temporalworker.yaml").unwrap();
     let valid = validate::worker(&serde_yaml::from_str::<TemporalWorker>(&text).unwrap()).unwrap();
     let configs = ConfigVersions::from([(ConfigRef::Secret("orders-keys".to_owned()), Some("1".to_owned()))]);
-    let around = Surroundings { address: "demo-frontend.temporal-demo.svc:7233", configs: &configs };
+    let around =
+        Surroundings { address: "demo-frontend.temporal-demo.svc:7233", client_has_ca: false, configs: &configs };
     let (id, template) = (worker::build_id(&valid), &valid.template);
     let version = Version { build_id: &id, template, replicas: valid.replicas };
     let objects = [
@@ -56,6 +57,29 @@ fn the_sample_of_a_worker_becomes_these_objects() {
         worker::deployment(&valid, &version, &around).unwrap(),
     ];
     compare("worker", &objects);
+}
+
+/// The examples of the documents: a client certificate, and an API key.
+#[test]
+fn workers_of_another_temporal_become_these_objects() {
+    let page = std::fs::read_to_string("docs/workers.md").unwrap();
+    let block = page.split("```yaml\n").find(|block| block.contains("mutualTLSSecretRef")).unwrap();
+    let mut objects = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(block.split("```").next().unwrap()) {
+        let mut worker = TemporalWorker::deserialize(document).unwrap();
+        worker.metadata.namespace = Some("shop".to_owned());
+        let valid = validate::worker(&worker).unwrap();
+        let address = &worker.spec.connection.unwrap().host_port;
+        let secrets = ["orders-client", "temporal"].map(|name| ConfigRef::Secret(name.to_owned()));
+        let all = secrets.into_iter().chain([ConfigRef::ConfigMap("temporal-ca".to_owned())]);
+        let configs: ConfigVersions = all.map(|config| (config, Some("1".to_owned()))).collect();
+        let around = Surroundings { address, client_has_ca: true, configs: &configs };
+        let id = worker::build_id(&valid);
+        let version = Version { build_id: &id, template: &valid.template, replicas: Some(1) };
+        objects.push(worker::deployment(&valid, &version, &around).unwrap());
+    }
+    assert_eq!(objects.len(), 2);
+    compare("connections", &objects);
 }
 
 fn compare(name: &str, objects: &[Object]) {

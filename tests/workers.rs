@@ -2,6 +2,8 @@
 //! and with the operator killed at any write.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+#[path = "workers/connections.rs"]
+mod connections;
 mod fake_api;
 mod world;
 

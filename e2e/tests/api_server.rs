@@ -93,6 +93,7 @@ async fn what_may_not_change_of_a_worker_is_refused() {
             json!({"clusterRef": null, "namespace": null, "namespaceRef": {"name": "n"}}),
             Some("spec.namespaceRef: cannot change"),
         ),
+        (json!({"clusterRef": null, "connection": {"hostPort": "h:7233"}}), Some("spec.connection: cannot come or go")),
         (json!({"versioning": "Unversioned"}), Some("spec.versioning: cannot change")),
         (json!({"deploymentName": "other"}), Some("spec.deploymentName: cannot change")),
         (json!({"versioning": "Versioned", "replicas": 3}), None),

@@ -12,6 +12,7 @@ mod scenarios {
     pub mod audit;
     pub mod bed;
     pub mod cluster;
+    pub mod door;
     pub mod film;
     pub mod ground;
     pub mod hello;
@@ -56,6 +57,7 @@ mod scenarios {
     mod ui;
     mod visibility;
     mod way_back;
+    mod workers_outside;
     mod workers_plain;
     mod workers_rollout;
     mod workers_scaling;

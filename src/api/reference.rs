@@ -4,18 +4,35 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A cluster by its resource.
+/// Which Temporal: a cluster by its resource, or one that no resource describes, by its address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterRef {
-    /// Kubernetes namespace.
+    /// Kubernetes namespace; empty for one that no resource describes.
     pub namespace: String,
-    /// Name of the `TemporalCluster`.
+    /// Name of the `TemporalCluster`, or host and port.
     pub name: String,
+}
+
+impl ClusterRef {
+    /// One that no resource describes. Whoever gives the same address means the same.
+    #[must_use]
+    pub fn outside(address: &str) -> Self {
+        Self { namespace: String::new(), name: address.to_ascii_lowercase() }
+    }
+
+    /// The address of one that no resource describes.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.namespace.is_empty().then_some(&*self.name)
+    }
 }
 
 impl fmt::Display for ClusterRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        match self.address() {
+            Some(address) => f.write_str(address),
+            None => write!(f, "{}/{}", self.namespace, self.name),
+        }
     }
 }
 

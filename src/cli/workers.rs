@@ -103,6 +103,7 @@ fn address(worker: &ValidWorker, all: &Manifests) -> Option<String> {
             let cluster = &all.find(|n| n.name_any() == *name && n.namespace().as_ref() == Some(own))?.spec.cluster_ref;
             (cluster.namespace_from(own), cluster.name.clone())
         }
+        WorkerHome::Outside { connection, .. } => return Some(connection.address.clone()),
     };
     let mut clusters = all.clusters.iter();
     let cluster = clusters.find(|c| c.name_any() == name && c.namespace().as_ref() == Some(&namespace));

@@ -21,6 +21,9 @@ pub enum Error {
     /// Temporal did not do what it was asked to.
     #[error(transparent)]
     Temporal(#[from] TemporalError),
+    /// Temporal does not take the operator's credentials, or they cannot be used.
+    #[error("{0}")]
+    Credentials(String),
     /// Writing the finalizer failed.
     #[error("cannot write the finalizer: {}", words(.0))]
     Finalizer(#[from] kube::Error),
@@ -54,7 +57,7 @@ impl Error {
             Self::Observe(ObserveError::Kube(e)) | Self::Report(ReportError::Kube(e)) | Self::Finalizer(e) => {
                 Class::of(e)
             }
-            Self::Observe(ObserveError::GateInput(_)) => Class::User,
+            Self::Observe(ObserveError::GateInput(_)) | Self::Credentials(_) => Class::User,
             Self::Temporal(e) => class_of(e),
             Self::Apply(e) => e.class(),
             Self::Deadline(_) | Self::NotLeader => Class::Transient,

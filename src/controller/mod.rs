@@ -18,7 +18,7 @@ pub use error::Error;
 use crate::api::{TemporalCluster, labels};
 use crate::apply::Applier;
 use crate::lease::{Leadership, fenced};
-use crate::observe::{Loads, Observer, Seats};
+use crate::observe::{Connections, Loads, Observer, Seats};
 use crate::telemetry::Metrics;
 use crate::temporal::{ClusterRef, Namespaces, Queues, Schedules, Temporal, Workers};
 use crate::watches::{self, Claims, Hosts, Residents, Stores, Streams};
@@ -128,6 +128,7 @@ pub async fn run<T: Temporal + Namespaces + Schedules + Workers + Queues + 'stat
         Arc::new(schedule::Kept::new(Arc::clone(&temporal) as Arc<dyn Schedules>, Arc::clone(&on_namespaces)));
     let all_workers = Residents::default();
     let loads = Arc::new(Loads::new(Arc::clone(&temporal) as Arc<dyn Queues>));
+    let connections = Arc::new(Connections::new(shared.client.clone()));
     let one = |scope: Option<String>| {
         let (stores, streams, objects_of_workers) =
             watches::start(&shared.client, scope.as_deref(), claims.clone(), hosts.clone());
@@ -136,7 +137,7 @@ pub async fn run<T: Temporal + Namespaces + Schedules + Workers + Queues + 'stat
             stores.clone(),
             Arc::clone(&temporal) as Arc<dyn Workers>,
             Arc::clone(&loads),
-            Arc::clone(&on_namespaces),
+            (Arc::clone(&on_namespaces), Arc::clone(&connections)),
             all_workers.clone(),
         ));
         let ctx = Ctx {

@@ -3,19 +3,19 @@
 
 use super::Error;
 use super::on_namespace::NamespaceHosts;
-use super::resident::{Ground, Kind, target};
+use super::resident::{self, Ground, Kind};
 use crate::api::reference::{ClusterRef, Reference};
 use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
 use crate::apply::{Applied, Applier, ApplyError};
 use crate::build::worker::build_id;
-use crate::observe::{Loads, WorkerObserver, ask};
+use crate::observe::{Connected, Connections, Loads, Unusable, WorkerObserver, ask};
 use crate::plan::Changes;
 use crate::plan::seat::{Home, Host, Seat};
 use crate::plan::worker::{self as plan, Act, GateRun, InTemporal, Seen, WorkerPlan};
 use crate::telemetry::{Metrics, VersionFigures};
 use crate::temporal::{Target, TemporalError, WorkerRef, Workers};
-use crate::validate::{self, Invalid, ValidWorker, WorkerHome};
+use crate::validate::{self, Invalid, ValidConnection, ValidWorker, WorkerHome};
 use crate::watches::{Place, Resident, Residents, Stores, place};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::jiff::Timestamp;
@@ -29,6 +29,7 @@ use std::time::Duration;
 pub(super) struct Kept {
     temporal: Arc<dyn Workers>,
     hosts: Arc<NamespaceHosts>,
+    connections: Arc<Connections>,
     /// Those of every loop.
     all: Residents<Lives>,
     observer: WorkerObserver,
@@ -50,11 +51,11 @@ impl Kept {
         stores: Stores,
         temporal: Arc<dyn Workers>,
         loads: Arc<Loads>,
-        hosts: Arc<NamespaceHosts>,
+        (hosts, connections): (Arc<NamespaceHosts>, Arc<Connections>),
         all: Residents<Lives>,
     ) -> Self {
         let observer = WorkerObserver::new(client.clone(), stores, loads);
-        Self { temporal, hosts, all, observer, applier: Applier::new(client), metrics }
+        Self { temporal, hosts, connections, all, observer, applier: Applier::new(client), metrics }
     }
 
     /// The cluster that it works for, whether or not that serves.
@@ -62,6 +63,27 @@ impl Kept {
         match &valid.home {
             WorkerHome::Cluster { cluster, .. } => Some(cluster.clone()),
             WorkerHome::Namespace(place) => self.hosts.cluster(place),
+            WorkerHome::Outside { .. } => None,
+        }
+    }
+
+    /// How to come to a Temporal that no cluster describes.
+    async fn connected(
+        &self,
+        valid: &ValidWorker,
+        connection: &ValidConnection,
+    ) -> Result<Result<Connected, Unusable>, Error> {
+        Ok(self.connections.of(&valid.own, valid.home.namespace(), connection).await?)
+    }
+
+    /// Whom to ask.
+    async fn target(&self, valid: &ValidWorker, home: &Home) -> Result<Target, Error> {
+        match valid.home.connection() {
+            Some(connection) => match self.connected(valid, connection).await? {
+                Ok(connected) => Ok(connected.target),
+                Err(unusable) => Err(Error::Credentials(unusable.to_string().trim_end_matches('.').to_owned())),
+            },
+            None => Ok(resident::target(home)),
         }
     }
 
@@ -83,32 +105,59 @@ impl Kept {
     }
 
     async fn look(&self, object: &TemporalWorker, valid: &ValidWorker) -> Result<Seen, Error> {
+        let seen = self.observer.look(&object.uid().unwrap_or_default(), valid).await?;
+        if let Some(connection) = valid.home.connection() {
+            let connected = self.connected(valid, connection).await?.ok();
+            let client_has_ca = connected.as_ref().is_some_and(|connected| connected.client_has_ca);
+            let address = connected.map(|_| connection.address.clone());
+            return Ok(Seen { address, client_has_ca, ..seen });
+        }
         let cluster = self.cluster(valid);
         let host = cluster.and_then(|cluster| Some((self.hosts.seats.host(&cluster)?, cluster)));
         let address = |(host, cluster): (Host, ClusterRef)| {
             Target::frontend(cluster.namespace, cluster.name, host.port).authority()
         };
-        let seen = self.observer.look(&object.uid().unwrap_or_default(), valid).await?;
         Ok(Seen { address: host.map(address), ..seen })
     }
 
     /// Everything that Temporal knows of it: its versions, what the next step of a rollout hangs on, its work.
+    async fn ask_once(
+        &self,
+        valid: &ValidWorker,
+        target: &Target,
+        seen: &mut Seen,
+        old: &TemporalWorkerStatus,
+    ) -> Result<InTemporal, TemporalError> {
+        let (which, build_id) = (which(valid), build_id(valid));
+        if valid.versioned {
+            let found = self.temporal.describe_worker(target, &which).await?;
+            seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
+            let wanted = (&valid.rollout, build_id.as_str());
+            ask(&*self.temporal, (target, &which), wanted, seen, old, Timestamp::now()).await?;
+        }
+        let known = std::mem::take(&mut seen.temporal);
+        self.observer.work(target, valid, &build_id, seen, known).await
+    }
+
+    /// The same. Credentials that are not taken may have been changed just now, so they are read anew once.
     async fn ask(
         &self,
         valid: &ValidWorker,
         home: &Home,
         seen: &mut Seen,
         old: &TemporalWorkerStatus,
-    ) -> Result<InTemporal, TemporalError> {
-        let (target, which, build_id) = (target(home), which(valid), build_id(valid));
-        if valid.versioned {
-            let found = self.temporal.describe_worker(&target, &which).await?;
-            seen.temporal = found.map_or(InTemporal::Absent, |routing| InTemporal::Known(Box::new(routing)));
-            let wanted = (&valid.rollout, build_id.as_str());
-            ask(&*self.temporal, (&target, &which), wanted, seen, old, Timestamp::now()).await?;
+    ) -> Result<Result<InTemporal, TemporalError>, Error> {
+        let target = self.target(valid, home).await?;
+        let answer = self.ask_once(valid, &target, seen, old).await;
+        let Some(connection) = valid.home.connection() else { return Ok(answer) };
+        if !answer.as_ref().is_err_and(TemporalError::is_about_credentials) {
+            return Ok(answer);
         }
-        let known = std::mem::take(&mut seen.temporal);
-        self.observer.work(&target, valid, &build_id, seen, known).await
+        self.connections.doubt(&valid.own, valid.home.namespace(), connection);
+        match self.connected(valid, connection).await? {
+            Ok(newer) if newer.target != target => Ok(self.ask_once(valid, &newer.target, seen, old).await),
+            _ => Ok(answer),
+        }
     }
 
     /// Exact figures are metrics, rounded ones go into the status.
@@ -143,6 +192,11 @@ impl Kind for Kept {
         Ok(match &valid.home {
             WorkerHome::Cluster { cluster, .. } => self.hosts.seats.seat(cluster, &valid.own).await?,
             WorkerHome::Namespace(place) => self.hosts.seat(place, &valid.own).await?,
+            WorkerHome::Outside { connection, .. } => match self.connected(valid, connection).await? {
+                Ok(_) => Seat::outside(&connection.address),
+                Err(Unusable::Missing(why)) => Seat::NoCredentials(why),
+                Err(Unusable::Wrong(why)) => Seat::BadCredentials(why),
+            },
         })
     }
 
@@ -157,8 +211,8 @@ impl Kind for Kept {
         let taken_by = self.elder(&place(object), home).await?;
         let mut seen = Seen { taken_by, ..seen };
         let old = object.status.clone().unwrap_or_default();
-        let answer = self.ask(valid, home, &mut seen, &old).await;
-        (seen.temporal, seen.silence) = self.observer.heard(&place(object), answer, Timestamp::now());
+        let answer = self.ask(valid, home, &mut seen, &old).await?;
+        (seen.temporal, seen.silence) = self.observer.heard((&place(object), &valid.home), answer, Timestamp::now());
         self.measure(valid, &seen);
         Ok(seen)
     }
@@ -199,7 +253,13 @@ impl Kind for Kept {
             }
             other => other,
         };
-        Ok(self.temporal.change_worker(&target(home), &which(valid), act).await?)
+        let target = self.target(valid, home).await?;
+        match (self.temporal.change_worker(&target, &which(valid), act).await, valid.home.connection()) {
+            (Err(error), Some(connection)) if error.is_about_credentials() => {
+                Err(Error::Credentials(plan::refusal(connection, &error.to_string())))
+            }
+            (done, _) => Ok(done?),
+        }
     }
 
     fn next_look(&self, _: &Home) -> Duration {
@@ -239,8 +299,10 @@ fn which(valid: &ValidWorker) -> WorkerRef {
 fn resident(object: &TemporalWorker) -> Resident<Lives> {
     let (own, spec) = (place(object), &object.spec);
     let none = Reference::default();
+    let namespace = spec.namespace.clone().unwrap_or_default();
     let (on, lives) = match (&spec.cluster_ref, &spec.namespace_ref) {
-        (Some(cluster), _) => (cluster, Lives::OnCluster(spec.namespace.clone().unwrap_or_default())),
+        (Some(cluster), _) => (cluster, Lives::OnCluster(namespace)),
+        (None, None) if spec.connection.is_some() => (&none, Lives::OnCluster(namespace)),
         (None, namespace) => (namespace.as_ref().unwrap_or(&none), Lives::OnNamespace),
     };
     let name = format!("{}/{}", own.0, own.1);
@@ -249,5 +311,9 @@ fn resident(object: &TemporalWorker) -> Resident<Lives> {
         // no Worker Deployment can be called so
         Versioning::Unversioned => format!("unversioned:{name}"),
     };
-    Resident { claim, ..Resident::of(object, on, lives) }
+    let resident = Resident { claim, ..Resident::of(object, on, lives) };
+    match &spec.connection {
+        Some(connection) => Resident { cluster: ClusterRef::outside(&connection.host_port), ..resident },
+        None => resident,
+    }
 }

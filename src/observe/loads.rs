@@ -39,8 +39,9 @@ pub struct LoadKey {
     pub queues: Vec<KnownQueue>,
 }
 
-type Version = (ClusterRef, String, Option<String>, String, Vec<(String, QueueType)>);
-type Namespace = (ClusterRef, String);
+/// What one caller of a Temporal has learnt is not told to another one.
+type Namespace = (ClusterRef, Option<String>, String);
+type Version = (Namespace, Option<String>, String, Vec<(String, QueueType)>);
 
 /// The histories of all versions.
 pub struct Loads {
@@ -74,7 +75,7 @@ impl Loads {
     /// What Temporal does not answer is missing, which the plan sees by the age of the last sample.
     ///
     /// # Errors
-    /// When Temporal does not answer and there is no sample that still counts.
+    /// When Temporal does not answer and there is no sample that still counts, and when it does not let the operator in.
     pub async fn look(&self, key: &LoadKey, ready: i32, due: Duration) -> Result<Vec<Sample>, TemporalError> {
         let kept = self.kept(key);
         let mut history = kept.lock().await;
@@ -93,7 +94,7 @@ impl Loads {
             Err(error) => {
                 let counts =
                     |last: &Sample| Duration::try_from(now.duration_since(last.at)).is_ok_and(|age| age <= STALE);
-                if !history.samples.last().is_some_and(counts) {
+                if error.is_about_credentials() || !history.samples.last().is_some_and(counts) {
                     return Err(error);
                 }
             }
@@ -103,15 +104,14 @@ impl Loads {
 
     /// Drops what is remembered of a cluster.
     pub fn forget(&self, cluster: &ClusterRef) {
-        lock(&self.versions).retain(|(of, ..), _| of != cluster);
-        lock(&self.slots).retain(|(of, _), _| of != cluster);
+        lock(&self.versions).retain(|((of, ..), ..), _| of != cluster);
+        lock(&self.slots).retain(|(of, ..), _| of != cluster);
     }
 
     /// The history of a version. Those that nobody has asked about are dropped on the way.
     fn kept(&self, key: &LoadKey) -> Arc<AsyncMutex<History>> {
         let queues = key.queues.iter().map(|queue| (queue.name.clone(), queue.type_)).collect();
-        let version =
-            (key.cluster.cluster.clone(), key.namespace.clone(), key.deployment.clone(), key.build_id.clone(), queues);
+        let version = (namespace(key), key.deployment.clone(), key.build_id.clone(), queues);
         let mut all = lock(&self.versions);
         if !all.contains_key(&version) {
             all.retain(|_, kept| is_wanted(kept));
@@ -154,8 +154,7 @@ impl Loads {
 
     /// The slots of a version, out of the list of its namespace. That there is no list is no failure: they are extra.
     async fn slots(&self, key: &LoadKey, loads: &[QueueLoad]) -> Option<Slots> {
-        let namespace = (key.cluster.cluster.clone(), key.namespace.clone());
-        let kept = Arc::clone(lock(&self.slots).entry(namespace).or_default());
+        let kept = Arc::clone(lock(&self.slots).entry(namespace(key)).or_default());
         let mut kept = kept.lock().await;
         let fresh =
             |listed: &Listed| listed.at.elapsed() < if listed.workers.is_some() { SLOTS_FRESH } else { SLOTS_ABSENT };
@@ -175,6 +174,11 @@ impl Loads {
         };
         fullest(workers.iter().filter(is_own), loads)
     }
+}
+
+fn namespace(key: &LoadKey) -> Namespace {
+    let caller = key.cluster.entry.as_ref().map(|entry| entry.caller().to_owned());
+    (key.cluster.cluster.clone(), caller, key.namespace.clone())
 }
 
 /// One that is held is in use.

@@ -4,11 +4,11 @@ use super::versions::Versions;
 use super::{LoadKey, Loads, ObserveError, lock, spread};
 use crate::api::labels;
 use crate::api::worker::{GateInput, VersionState};
-use crate::build::worker::{ConfigRef, ConfigVersions, references};
+use crate::build::worker::{ConfigRef, ConfigVersions, connection_references, references};
 use crate::plan::rollout::is_complete;
-use crate::plan::worker::{InTemporal, KnownQueue, KnownVersion, Revision, Routing, Seen, Silence};
+use crate::plan::worker::{InTemporal, KnownQueue, KnownVersion, Revision, Routing, Seen, Silence, WhyNot, refusal};
 use crate::temporal::{Target, TemporalError};
-use crate::validate::ValidWorker;
+use crate::validate::{ValidWorker, WorkerHome};
 use crate::watches::{Live, Place, Stores};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -61,6 +61,7 @@ impl WorkerObserver {
         let at_rest = live.deployments.iter().all(|d| is_complete(d));
         let pods = if at_rest { Vec::new() } else { self.stores.worker_pods(&valid.own, &valid.name) };
         let mut wanted = references(&valid.template);
+        wanted.extend(valid.home.connection().into_iter().flat_map(connection_references));
         wanted.extend(revisions.values().flat_map(|revision| references(&revision.template)));
         let by_build = live.deployments.iter().map(|deployment| {
             let build_id = deployment.labels().get(labels::BUILD_ID).cloned().unwrap_or_default();
@@ -114,7 +115,7 @@ impl WorkerObserver {
     /// Temporal's answer, with since when there has been none.
     pub fn heard(
         &self,
-        place: &Place,
+        (place, home): (&Place, &WorkerHome),
         answer: Result<InTemporal, TemporalError>,
         now: Timestamp,
     ) -> (InTemporal, Option<Silence>) {
@@ -128,7 +129,14 @@ impl WorkerObserver {
         };
         let silent = silences.entry(place.clone()).or_insert_with(Instant::now).elapsed();
         let since = now - SignedDuration::try_from(silent).unwrap_or_default();
-        let silence = Silence { why: error.to_string(), refused: !error.is_transient(), since };
+        let (why, why_not) = match home.connection() {
+            Some(connection) if error.is_about_credentials() => {
+                (refusal(connection, &error.to_string()), WhyNot::Credentials)
+            }
+            _ if error.is_transient() => (error.to_string(), WhyNot::Silent),
+            _ => (error.to_string(), WhyNot::Refused),
+        };
+        let silence = Silence { why, why_not, since };
         (InTemporal::Unknown, Some(silence))
     }
 

@@ -130,6 +130,8 @@ pub fn unseated(seat: &Seat) -> Option<Verdict> {
         Seat::Waiting(why) => Some(Verdict::new(Phase::Pending, "ClusterNotReady", why)),
         Seat::NoNamespace(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotFound", why)),
         Seat::NamespaceWaiting(why) => Some(Verdict::new(Phase::Pending, "NamespaceNotReady", why)),
+        Seat::NoCredentials(why) => Some(Verdict::new(Phase::Pending, "SecretMissing", why)),
+        Seat::BadCredentials(why) => Some(Verdict::new(Phase::Failed, "CredentialsInvalid", why)),
         Seat::Serving(_) => None,
     }
 }
@@ -150,6 +152,8 @@ pub enum Hurdle {
     Silent,
     /// Temporal says no.
     Refused,
+    /// Temporal does not take the operator's credentials.
+    Credentials,
     /// The API server does not take an object, or somebody else has it.
     Object,
     /// What a gate needs is not there.
@@ -171,6 +175,7 @@ pub fn hindered<S: Told + Clone>(
     let (phase, reason) = match hurdle {
         Hurdle::Silent => (Phase::Pending, "TemporalUnreachable"),
         Hurdle::Refused => (Phase::Failed, "TemporalRefused"),
+        Hurdle::Credentials => (Phase::Failed, "CredentialsRefused"),
         Hurdle::Object => (Phase::Failed, "ApplyFailed"),
         Hurdle::Input => (Phase::Failed, "GateUnclear"),
         Hurdle::Operator => (Phase::Pending, "OperatorFailed"),

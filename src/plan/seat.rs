@@ -86,11 +86,15 @@ pub enum Seat {
     NoNamespace(String),
     /// The namespace that it names is not ready yet.
     NamespaceWaiting(String),
+    /// The credentials for a Temporal that no cluster describes are not there yet, or not any more.
+    NoCredentials(String),
+    /// They are there and cannot be used.
+    BadCredentials(String),
     /// It serves.
     Serving(Home),
 }
 
-/// A cluster that serves.
+/// A cluster that serves, or a Temporal that no cluster describes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Home {
     /// Which.
@@ -109,10 +113,30 @@ impl Seat {
         }
     }
 
-    /// Something that is there is waited for.
+    /// What is waited for that is there, or is to come: a sentence.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&str> {
+        match self {
+            Self::Waiting(why) | Self::NamespaceWaiting(why) | Self::NoCredentials(why) | Self::BadCredentials(why) => {
+                Some(why)
+            }
+            Self::Absent(_) | Self::Leaving(_) | Self::Refused(_) | Self::NoNamespace(_) | Self::Serving(_) => None,
+        }
+    }
+
+    /// Something is waited for that is there, or is to come.
     #[must_use]
     pub fn waits(&self) -> bool {
-        matches!(self, Self::Waiting(_) | Self::NamespaceWaiting(_))
+        self.waits_for().is_some()
+    }
+
+    /// The seat of somebody who knows how to come to a Temporal that no cluster describes.
+    #[must_use]
+    pub fn outside(address: &str) -> Self {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default();
+        let attributes = AttributeStore::Columns(BTreeMap::new());
+        let host = Host { leaving: false, ready: true, port, allowed: None, attributes };
+        Self::Serving(Home { cluster: ClusterRef::outside(address), host })
     }
 
     /// The seat of somebody who may use the cluster.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
+use super::dial::Channel;
 use super::grpc::MAX_ANSWER;
 use super::proto::common::WorkflowExecution;
 use super::proto::taskqueue::TaskQueue;

@@ -11,8 +11,10 @@ use hyper_util::rt::TokioIo;
 use kube::Client;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tonic::transport::{Channel, Endpoint};
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Endpoint;
 
+use super::entry::Pass;
 use super::forward::PodForward;
 use super::{ClusterRef, Target, TemporalError};
 
@@ -26,6 +28,9 @@ const MOST: usize = 100;
 
 /// How long the lookup of a name may take.
 const LOOKUP: Duration = Duration::from_secs(2);
+
+/// A connection, with what each call on it brings along.
+pub(super) type Channel = InterceptedService<tonic::transport::Channel, Pass>;
 
 /// How frontends are reached.
 #[derive(Clone)]
@@ -101,20 +106,26 @@ impl Dialer {
         self.lock().retain(|target, _| target.cluster != *cluster);
     }
 
-    /// The one place that knows how to connect. TLS will enter here.
+    /// The one place that knows how to connect. A Temporal that no resource describes has an address that leads there from
+    /// everywhere.
     fn open(&self, target: &Target) -> Result<Channel, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", target.authority()))?
-            .user_agent(concat!("temporal-operator/", env!("CARGO_PKG_VERSION")))?;
-        Ok(match &self.reach {
-            Reach::Service => {
-                let authority = target.authority();
-                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| connect(authority.clone())))
-            }
-            Reach::PortForward(client) => {
+        let authority = target.authority();
+        let endpoint = match &target.entry {
+            Some(entry) => entry.endpoint(&authority)?,
+            None => Endpoint::from_shared(format!("http://{authority}"))?,
+        };
+        let endpoint = endpoint.user_agent(concat!("temporal-operator/", env!("CARGO_PKG_VERSION")))?;
+        let channel = match &self.reach {
+            Reach::PortForward(client) if target.entry.is_none() => {
                 let forward = PodForward::new(client.clone(), target.clone());
                 endpoint.connect_with_connector_lazy(tower::service_fn(move |_| forward.clone().connect()))
             }
-        })
+            Reach::Service | Reach::PortForward(_) => {
+                endpoint.connect_with_connector_lazy(tower::service_fn(move |_| connect(authority.clone())))
+            }
+        };
+        let pass = target.entry.as_ref().map(|entry| entry.pass()).unwrap_or_default();
+        Ok(InterceptedService::new(channel, pass))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Target, Kept>> {

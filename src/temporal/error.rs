@@ -16,6 +16,14 @@ pub enum TemporalError {
         /// What went wrong below.
         reason: String,
     },
+    /// One of both sides does not trust the other: TLS. Waits for a change of certificates.
+    #[error("the TLS connection to Temporal for {call} fails: {reason}")]
+    Untrusted {
+        /// The gRPC method.
+        call: &'static str,
+        /// The TLS library's words.
+        reason: String,
+    },
     /// The operator is not allowed to ask. Waits for a change of credentials or of the authorizer.
     #[error("Temporal denies the operator {call}: {message}")]
     Denied {
@@ -51,6 +59,7 @@ impl TemporalError {
     pub const fn class(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "Unreachable",
+            Self::Untrusted { .. } => "Untrusted",
             Self::Denied { .. } => "Denied",
             Self::Refused { .. } => "Refused",
             Self::Protocol { .. } => "Protocol",
@@ -68,8 +77,13 @@ impl TemporalError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { code, .. } => matches!(*code, "RESOURCE_EXHAUSTED" | "ABORTED" | "INTERNAL" | "UNKNOWN"),
-            Self::Denied { .. } | Self::Protocol { .. } => false,
+            Self::Untrusted { .. } | Self::Denied { .. } | Self::Protocol { .. } => false,
         }
+    }
+
+    /// Whether other credentials, or other authorities, would help.
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(self, Self::Untrusted { .. } | Self::Denied { .. })
     }
 }
 

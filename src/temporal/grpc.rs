@@ -9,11 +9,10 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
 use tonic::metadata::MetadataValue;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::canary::Stopwatch;
-use super::dial::Dialer;
+use super::dial::{Channel, Dialer};
 use super::error::bounded;
 use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
@@ -157,7 +156,7 @@ impl GrpcTemporal {
     {
         let line = self.dialer.line(target, call)?;
         let result = bounded_by(call, limit, ask(line.channel.clone())).await;
-        if matches!(result, Err(TemporalError::Unreachable { .. })) {
+        if matches!(result, Err(TemporalError::Unreachable { .. } | TemporalError::Untrusted { .. })) {
             self.dialer.hang_up(target, &line);
         }
         result

@@ -1,6 +1,7 @@
 //! [`Namespaces`] over gRPC.
 
 use super::canary::workflow;
+use super::dial::Channel;
 use super::grpc::{MAX_ANSWER, change_within, request_within};
 use super::namespaces::{Answer, Namespaces};
 use super::proto::namespace::{NamespaceConfig, UpdateNamespaceInfo};
@@ -12,7 +13,6 @@ use crate::plan::namespace::{Change, LiveNamespace, Registration};
 use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tonic::transport::Channel;
 
 /// Namespaces asked for at a time.
 const PAGE: i32 = 100;

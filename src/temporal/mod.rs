@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 
 mod canary;
 mod dial;
+mod entry;
 mod error;
 mod fake;
 mod forward;
@@ -34,6 +35,7 @@ pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
 pub use canary::Stopwatch;
 pub use dial::Reach;
+pub use entry::{Credentials, Entry, Flaw};
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
 pub use grpc::GrpcTemporal;

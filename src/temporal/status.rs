@@ -8,6 +8,10 @@ use tonic::{Code, Status};
 use super::TemporalError;
 use super::error::bounded;
 
+/// The TLS library's words (rustls 0.23, `error.rs`) when a connection will not come about by itself. By the time they are
+/// heard they are text: HTTP/2 keeps nothing else of an error.
+const UNTRUSTED: [&str; 3] = ["invalid peer certificate", "received fatal alert", "received corrupt message"];
+
 /// `google.rpc.Status` as Temporal attaches it to errors, as far as we read it.
 #[derive(Clone, PartialEq, Message)]
 struct RichStatus {
@@ -50,7 +54,11 @@ fn unreachable_by(call: &'static str, status: &Status) -> TemporalError {
         reason = error.to_string();
         cause = error.source();
     }
-    TemporalError::Unreachable { call, reason: bounded(&reason) }
+    let reason = bounded(&reason);
+    if UNTRUSTED.iter().any(|words| reason.contains(words)) {
+        return TemporalError::Untrusted { call, reason };
+    }
+    TemporalError::Unreachable { call, reason }
 }
 
 /// `temporal.api.errordetails.v1.NamespaceNotFoundFailure` → `NamespaceNotFoundFailure`.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 
 use super::proto::admin::admin_service_server::{AdminService, AdminServiceServer};
@@ -22,6 +22,7 @@ use crate::api::namespace::AttributeType;
 use crate::plan::namespace::Change;
 use crate::schedule::{self, Definition, State};
 
+mod entries;
 mod queues;
 mod workers;
 
@@ -52,6 +53,8 @@ struct Stub {
     hanging: Option<&'static str>,
     /// Does not know the namespace yet that many times, when search attributes are added.
     unknown: Arc<AtomicU32>,
+    /// The API key that it demands.
+    key: Option<&'static str>,
     namespaces: Vec<&'static str>,
     calls: Arc<Mutex<Vec<String>>>,
     /// The last write to a namespace.
@@ -60,20 +63,36 @@ struct Stub {
 
 impl Stub {
     async fn serve(&self) -> Target {
+        target(self.serve_by(Server::builder()).await)
+    }
+
+    /// The port that it serves.
+    async fn serve_tls(&self, tls: ServerTlsConfig) -> u16 {
+        self.serve_by(Server::builder().tls_config(tls).unwrap()).await.port()
+    }
+
+    async fn serve_by(&self, mut builder: Server) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::builder()
+        let server = builder
             .add_service(AdminServiceServer::new(self.clone()))
             .add_service(WorkflowServiceServer::new(self.clone()))
             .add_service(OperatorServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        target(address)
+        address
     }
 
     async fn enter<M>(&self, call: &str, request: &Request<M>) -> Result<(), Status> {
         let is_change = CHANGES.contains(&call);
         assert_eq!(request.metadata().contains_key("caller-type"), !is_change, "changes have no precedence");
         assert!(request.metadata().contains_key("grpc-timeout"));
+        if let Some(key) = self.key {
+            let header = |name: &str| request.metadata().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+            assert_eq!(header("temporal-namespace"), "orders");
+            if header("authorization") != format!("Bearer {key}") {
+                return Err(Status::unauthenticated("Request unauthorized."));
+            }
+        }
         self.calls.lock().unwrap().push(call.to_owned());
         let left = self.unavailable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok() {

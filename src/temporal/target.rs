@@ -1,8 +1,9 @@
 //! Which frontend to ask, and its address.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use super::{ClusterRef, Role};
+use super::{ClusterRef, Entry, Role};
 
 /// One frontend pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,13 +27,20 @@ pub struct Target {
     pub port: u16,
     /// `None`: any ready one, through the Service.
     pub pod: Option<PodRef>,
+    /// How to come in, where no resource describes the Temporal.
+    pub entry: Option<Arc<Entry>>,
 }
 
 impl Target {
     /// Any frontend of a cluster.
     pub fn frontend(namespace: impl Into<String>, name: impl Into<String>, port: u16) -> Self {
         let cluster = ClusterRef { namespace: namespace.into(), name: name.into() };
-        Self { cluster, role: Role::Frontend, port, pod: None }
+        Self { cluster, role: Role::Frontend, port, pod: None, entry: None }
+    }
+
+    /// A Temporal that no resource describes; `port` is that of its address.
+    pub fn outside(cluster: ClusterRef, port: u16, entry: Arc<Entry>) -> Self {
+        Self { cluster, role: Role::Frontend, port, pod: None, entry: Some(entry) }
     }
 
     /// Any internal frontend of the same cluster.
@@ -48,11 +56,13 @@ impl Target {
     }
 
     /// `host:port` as seen from inside the Kubernetes cluster: the pod's, or the Service's
-    /// (`<cluster>-<role>.<namespace>.svc`, completed by the resolver's search list).
+    /// (`<cluster>-<role>.<namespace>.svc`, completed by the resolver's search list), or that of a Temporal that no resource
+    /// describes.
     pub fn authority(&self) -> String {
-        match &self.pod {
-            Some(pod) => SocketAddr::new(pod.ip, self.port).to_string(),
-            None => format!("{}-{}.{}.svc:{}", self.cluster.name, self.role, self.cluster.namespace, self.port),
+        match (&self.pod, self.cluster.address()) {
+            (Some(pod), _) => SocketAddr::new(pod.ip, self.port).to_string(),
+            (None, Some(address)) => address.to_owned(),
+            (None, None) => format!("{}-{}.{}.svc:{}", self.cluster.name, self.role, self.cluster.namespace, self.port),
         }
     }
 
@@ -75,5 +85,10 @@ mod tests {
         assert_eq!(any.on_pod("p", "fd00::7".parse().unwrap()).authority(), "[fd00::7]:7233");
         assert_eq!(any.selector(), "app.kubernetes.io/name=orders,app.kubernetes.io/component=frontend");
         assert_eq!(any.cluster.to_string(), "prod/orders");
+        let outside = Target::frontend("", "h.example.com:7233", 7233);
+        assert_eq!(
+            (outside.authority(), outside.cluster.to_string()),
+            ("h.example.com:7233".into(), outside.authority())
+        );
     }
 }

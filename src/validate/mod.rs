@@ -52,8 +52,8 @@ pub use scaling::read as scaling;
 pub use schedule::{ValidSchedule, read as schedule};
 pub use tls::{ValidMigration, ValidTls};
 pub use worker::{
-    GatePolicy, GateRule, RolloutPolicy, StepPolicy, ValidWorker, WorkerHome, WorkflowRule, change as worker_change,
-    read as worker,
+    Authorities, Caller, GatePolicy, GateRule, RolloutPolicy, ServerTls, StepPolicy, ValidConnection, ValidWorker,
+    WorkerHome, WorkflowRule, change as worker_change, read as worker,
 };
 
 use crate::api::TemporalCluster;

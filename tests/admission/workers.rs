@@ -1,6 +1,9 @@
 //! Cases of TemporalWorker.
 #![allow(clippy::needless_pass_by_value, reason = "values are written in place")]
 
+#[path = "connections.rs"]
+mod connections;
+
 use super::table::Case;
 use serde_json::{Value, json};
 
@@ -64,7 +67,10 @@ fn scaling(change: Value) -> Value {
 
 /// Every case.
 pub fn cases() -> Vec<Case> {
-    [accepted(), of_homes(), of_versions(), of_templates(), of_rollouts(), of_scaling()].into_iter().flatten().collect()
+    [accepted(), of_homes(), connections::cases(), of_versions(), of_templates(), of_rollouts(), of_scaling()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn accepted() -> Vec<Case> {
@@ -123,7 +129,7 @@ fn accepted() -> Vec<Case> {
 }
 
 fn of_homes() -> Vec<Case> {
-    let one = "spec: exactly one of clusterRef and namespaceRef is needed";
+    let one = "spec: exactly one of clusterRef, namespaceRef and connection is needed";
     vec![
         named("a name of 53 characters", &"a".repeat(53), "metadata.name: at most 52 characters and no dot"),
         named("a name with a dot", "orders.v1", "metadata.name: at most 52 characters and no dot"),
@@ -146,16 +152,7 @@ fn of_homes() -> Vec<Case> {
         ),
         refused("an empty namespace", json!({"namespace": ""}), "spec.namespace"),
         refused("a cluster without a name", json!({"clusterRef": {"name": ""}}), "spec.clusterRef.name"),
-        refused(
-            "a connection",
-            json!({"connection": {"address": "h:7233"}}),
-            "not supported yet; name a TemporalCluster",
-        ),
-        refused(
-            "an official connection",
-            json!({"connectionRef": {"name": "cloud"}}),
-            "not supported yet; name a TemporalCluster",
-        ),
+        refused("a connection beside a cluster", json!({"connection": {"hostPort": "h:7233"}}), one),
     ]
 }
 

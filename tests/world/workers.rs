@@ -20,6 +20,9 @@ pub struct SimWorkers {
     writes: Mutex<Vec<String>>,
     /// Build ids that somebody has pinned workflows to.
     pub pinned: Mutex<BTreeSet<String>>,
+    /// Who asked last, and whose credentials are not taken any more.
+    asked: Mutex<Option<Target>>,
+    revoked: Mutex<Option<Target>>,
 }
 
 impl SimWorkers {
@@ -31,6 +34,18 @@ impl SimWorkers {
     /// Writes since the last time.
     pub fn take_writes(&self) -> Vec<String> {
         std::mem::take(&mut self.writes.lock().unwrap())
+    }
+
+    /// Does not take the credentials any more that it was last asked with.
+    pub fn revoke(&self) {
+        *self.revoked.lock().unwrap() = self.asked.lock().unwrap().clone();
+    }
+
+    fn let_in(&self, target: &Target) -> Result<(), TemporalError> {
+        *self.asked.lock().unwrap() = Some(target.clone());
+        let revoked = self.revoked.lock().unwrap().as_ref() == Some(target);
+        let denied = || TemporalError::Denied { call: "DescribeWorkerDeployment", message: "no".to_owned() };
+        if revoked { Err(denied()) } else { Ok(()) }
     }
 
     /// Build ids that pods poll with.
@@ -52,8 +67,9 @@ impl SimWorkers {
 }
 
 impl Workers for SimTemporal {
-    fn describe_worker<'a>(&'a self, _: &'a Target, which: &'a WorkerRef) -> Answer<'a, Option<Routing>> {
-        let answer = self.silent("DescribeWorkerDeployment").map(|()| {
+    fn describe_worker<'a>(&'a self, target: &'a Target, which: &'a WorkerRef) -> Answer<'a, Option<Routing>> {
+        let answer = self.silent("DescribeWorkerDeployment").and_then(|()| self.workers.let_in(target));
+        let answer = answer.map(|()| {
             self.workers.note_pollers(&self.api, which);
             self.workers.known().get(which).cloned()
         });

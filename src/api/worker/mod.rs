@@ -1,10 +1,12 @@
 //! The kind `TemporalWorker`: the pods that run a team's workflows and activities.
 #![allow(clippy::duplicated_attributes, reason = "each column of `kubectl get` has its own")]
 
+mod connection;
 mod rollout;
 mod scaling;
 mod status;
 
+pub use connection::{CA_VOLUME, ConnectionSpec, ConnectionTls, SecretName, TLS_VOLUME};
 pub use rollout::{
     GateInput, GateQuery, GateSpec, GateWorkflow, KeyRef, OnFailure, RolloutSpec, Step, Strategy, SunsetSpec,
 };
@@ -43,18 +45,21 @@ use serde_json::{Map, Value};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("has(self.clusterRef) != has(self.namespaceRef)", "spec: exactly one of clusterRef and namespaceRef is needed; name a TemporalCluster and spec.namespace, or a TemporalNamespace"))]
-#[x_kube(validation = ("has(self.clusterRef) == has(self.namespace)", "spec.namespace: the Temporal namespace goes with clusterRef, and namespaceRef has its own; set or remove it"))]
-#[x_kube(validation = ("!has(self.connection) && !has(self.connectionRef)", "spec.connection, spec.connectionRef: not supported yet; name a TemporalCluster or a TemporalNamespace"))]
+#[x_kube(validation = ("[has(self.clusterRef), has(self.namespaceRef), has(self.connection)].filter(given, given).size() == 1", "spec: exactly one of clusterRef, namespaceRef and connection is needed; name a TemporalCluster and spec.namespace, or a TemporalNamespace, or say where Temporal is"))]
+#[x_kube(validation = ("has(self.namespaceRef) != has(self.namespace)", "spec.namespace: the Temporal namespace goes with clusterRef and connection, and namespaceRef has its own; set or remove it"))]
+#[x_kube(validation = ("!has(self.connectionRef)", "spec.connectionRef: Connections of the official worker controller are not read; write what it says into spec.connection"))]
 #[x_kube(validation = ("!has(self.replicas) || !has(self.scaling)", "spec.replicas: scaling decides on the number of pods; remove one of them"))]
 #[x_kube(validation = ("has(self.versioning) && self.versioning == 'Unversioned' ? !has(self.rollout) && !has(self.sunset) && !has(self.buildID) && !has(self.deploymentName) : true", "spec: rollout, sunset, buildID and deploymentName go with versioning: Versioned; remove them or change it"))]
 #[x_kube(validation = ("!has(self.scaling) || !has(self.versioning) || self.versioning != 'Unversioned' || (has(self.scaling.taskQueues) && self.scaling.taskQueues.size() > 0)", "spec.scaling.taskQueues: unversioned workers do not tell Temporal their task queues; name them"))]
 #[x_kube(validation = ("(has(self.versioning) ? self.versioning : 'Versioned') == (has(oldSelf.versioning) ? oldSelf.versioning : 'Versioned')", "spec.versioning: cannot change, since the pods of the one would stay beside those of the other; make another TemporalWorker"))]
 #[x_kube(validation = ("has(self.clusterRef) == has(oldSelf.clusterRef) && (!has(self.clusterRef) || self.clusterRef == oldSelf.clusterRef)", "spec.clusterRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
 #[x_kube(validation = ("has(self.namespaceRef) == has(oldSelf.namespaceRef) && (!has(self.namespaceRef) || self.namespaceRef == oldSelf.namespaceRef)", "spec.namespaceRef: cannot change, since the versions would stay behind; make another TemporalWorker"))]
+#[x_kube(validation = ("has(self.connection) == has(oldSelf.connection)", "spec.connection: cannot come or go, since the versions would stay behind; make another TemporalWorker"))]
 #[x_kube(validation = ("!has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Always'", "spec.template.spec.restartPolicy: must be Always, as in every Deployment; remove it"))]
 #[x_kube(validation = ("self.template.spec.containers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.containers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
 #[x_kube(validation = ("!has(self.template.spec.initContainers) || self.template.spec.initContainers.all(c, !has(c.env) || c.env.all(e, !(e.name in ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'])))", "spec.template.spec.initContainers: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID are given to each container by the operator; remove them from env"))]
+#[x_kube(validation = ("!has(self.connection) || self.template.spec.containers.all(c, !has(c.env) || c.env.all(e, !e.name.startsWith('TEMPORAL_TLS') && e.name != 'TEMPORAL_API_KEY'))", "spec.template.spec.containers: with a connection, TEMPORAL_API_KEY and what begins with TEMPORAL_TLS is given to each container by the operator; remove it from env"))]
+#[x_kube(validation = ("!has(self.connection) || !has(self.template.spec.initContainers) || self.template.spec.initContainers.all(c, !has(c.env) || c.env.all(e, !e.name.startsWith('TEMPORAL_TLS') && e.name != 'TEMPORAL_API_KEY'))", "spec.template.spec.initContainers: with a connection, TEMPORAL_API_KEY and what begins with TEMPORAL_TLS is given to each container by the operator; remove it from env"))]
 #[x_kube(validation = ("!has(self.template.metadata) || !has(self.template.metadata.labels) || self.template.metadata.labels.all(k, !k.startsWith('worker.temporal.io/') && !k.startsWith('temporal.io/') && !(k in ['app.kubernetes.io/name', 'app.kubernetes.io/part-of', 'app.kubernetes.io/component', 'app.kubernetes.io/instance', 'app.kubernetes.io/managed-by']))", "spec.template.metadata.labels: app.kubernetes.io/name, part-of, component, instance and managed-by and those of temporal.io/ and worker.temporal.io/ are the operator's own; remove them"))]
 #[x_kube(validation = ("!has(self.template.metadata) || !has(self.template.metadata.annotations) || self.template.metadata.annotations.all(k, !k.startsWith('worker.temporal.io/') && !k.startsWith('temporal.io/'))", "spec.template.metadata.annotations: those of temporal.io/ and worker.temporal.io/ are the operator's own; remove them"))]
 #[x_kube(validation = ("!has(oldSelf.deploymentName) && !has(self.deploymentName) || has(oldSelf.deploymentName) && has(self.deploymentName) && self.deploymentName == oldSelf.deploymentName", "spec.deploymentName: cannot change, since the versions would stay behind; make another TemporalWorker"))]
@@ -62,7 +67,7 @@ pub struct TemporalWorkerSpec {
     /// The `TemporalCluster` that the workers poll, with `namespace`. Cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_ref: Option<Reference>,
-    /// The Temporal namespace on that cluster.
+    /// The Temporal namespace, with `clusterRef` and with `connection`. Cannot change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = ("self == oldSelf", "spec.namespace: cannot change, since the versions would stay behind; make another TemporalWorker"))]
@@ -71,11 +76,10 @@ pub struct TemporalWorkerSpec {
     /// The `TemporalNamespace` whose workers they are; it is waited for. Instead of `clusterRef` and `namespace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_ref: Option<Reference>,
-    /// A Temporal that no `TemporalCluster` describes. Not supported yet.
+    /// A Temporal that no `TemporalCluster` describes, with `namespace`. It cannot come or go; what it says may change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "any_object")]
-    pub connection: Option<Map<String, Value>>,
-    /// A connection of the official worker controller. Not supported yet.
+    pub connection: Option<ConnectionSpec>,
+    /// A Connection of the official worker controller. Refused: write `connection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub connection_ref: Option<Map<String, Value>>,
@@ -96,7 +100,7 @@ pub struct TemporalWorkerSpec {
     #[x_kube(validation = ("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')", "spec.buildID: letters, digits, '-', '_' and '.', a letter or digit at both ends; correct it"))]
     pub build_id: Option<String>,
     /// The pods: a PodTemplateSpec. Each container is given `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, and, when versioned,
-    /// `TEMPORAL_DEPLOYMENT_NAME` and `TEMPORAL_WORKER_BUILD_ID`.
+    /// `TEMPORAL_DEPLOYMENT_NAME` and `TEMPORAL_WORKER_BUILD_ID`; with a `connection` what comes with it.
     #[schemars(schema_with = "template")]
     pub template: Map<String, Value>,
     /// How the Deployments replace pods.

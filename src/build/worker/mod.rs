@@ -1,9 +1,11 @@
 //! The objects of a `TemporalWorker`: of each version a Deployment, a budget, and its template to make it again from.
 
+mod connection;
 mod pods;
 mod references;
 mod version;
 
+pub use connection::connection_references;
 pub use references::{ConfigRef, ConfigVersions, references};
 pub use version::{build_id, object_name};
 
@@ -41,6 +43,8 @@ pub struct Version<'a> {
 pub struct Surroundings<'a> {
     /// Host and port of the frontend.
     pub address: &'a str,
+    /// The Secret of the client certificate has the authorities of the server's as well.
+    pub client_has_ca: bool,
     /// Versions of the Secrets and ConfigMaps that templates refer to.
     pub configs: &'a ConfigVersions,
 }

@@ -53,7 +53,7 @@ fn of_container(container: &Container) -> Vec<ConfigRef> {
     all
 }
 
-fn of_volume(volume: &Volume) -> Vec<ConfigRef> {
+pub(super) fn of_volume(volume: &Volume) -> Vec<ConfigRef> {
     let mut all = Vec::new();
     all.extend(volume.secret.as_ref().and_then(|s| s.secret_name.clone()).map(ConfigRef::Secret));
     all.extend(volume.config_map.as_ref().map(|c| ConfigRef::ConfigMap(c.name.clone())));

@@ -4,6 +4,7 @@
 use super::*;
 use crate::api::TemporalWorker;
 use crate::validate;
+use k8s_openapi::api::core::v1::EnvVar;
 use serde_json::json;
 
 fn worker(spec: &Value) -> ValidWorker {
@@ -22,7 +23,7 @@ fn worker(spec: &Value) -> ValidWorker {
 fn build(worker: &ValidWorker, configs: &ConfigVersions) -> Deployment {
     let id = build_id(worker);
     let version = Version { build_id: &id, template: &worker.template, replicas: Some(2) };
-    match deployment(worker, &version, &Surroundings { address: "h:7233", configs }) {
+    match deployment(worker, &version, &Surroundings { address: "h:7233", client_has_ca: false, configs }) {
         Some(Object::Deployment(deployment)) => *deployment,
         other => panic!("{other:?}"),
     }
@@ -96,4 +97,66 @@ fn a_spread_of_the_users_own_stays() {
     };
     assert_eq!(spread(&json!({})), "kubernetes.io/hostname");
     assert_eq!(spread(&json!({"template": {"spec": {"topologySpreadConstraints": own}}})), "rack");
+}
+
+fn connected(connection: &Value) -> ValidWorker {
+    worker(&json!({"clusterRef": null, "connection": connection}))
+}
+
+/// The variables of the first container beside those of every worker, with their values or where these come from.
+fn variables(worker: &ValidWorker, client_has_ca: bool) -> Vec<String> {
+    let configs = ConfigVersions::new();
+    let version = Version { build_id: "", template: &worker.template, replicas: None };
+    let around = Surroundings { address: "h:7233", client_has_ca, configs: &configs };
+    let Some(Object::Deployment(deployment)) = deployment(worker, &version, &around) else { panic!("no Deployment") };
+    let pod = deployment.spec.unwrap().template.spec.unwrap();
+    let said = |v: &EnvVar| {
+        let key = v.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref());
+        let from = key.map(|key| format!("{}/{}", key.name, key.key));
+        format!("{}={}", v.name, v.value.clone().or(from).unwrap_or_default())
+    };
+    pod.containers[0].env.iter().flatten().skip(2).map(said).collect()
+}
+
+#[test]
+fn a_connection_is_told_by_the_variables_that_sdks_read() {
+    let plain = connected(&json!({"hostPort": "h:7233"}));
+    assert!(variables(&plain, false).is_empty());
+    let encrypted = connected(&json!({"hostPort": "h:7233", "tls": {"serverName": "t"}}));
+    assert_eq!(variables(&encrypted, false), ["TEMPORAL_TLS=true", "TEMPORAL_TLS_SERVER_NAME=t"]);
+    let key = connected(&json!({"hostPort": "h:7233", "apiKeySecretRef": {"name": "keys", "key": "k"}}));
+    assert_eq!(variables(&key, false), ["TEMPORAL_TLS=true", "TEMPORAL_API_KEY=keys/k"]);
+    let client = connected(&json!({"hostPort": "h:7233", "mutualTLSSecretRef": {"name": "client"}}));
+    let files = ["CLIENT_CERT_PATH=/etc/temporal/tls/tls.crt", "CLIENT_KEY_PATH=/etc/temporal/tls/tls.key"]
+        .map(|file| format!("TEMPORAL_TLS_{file}"));
+    assert_eq!(variables(&client, false)[1..], files);
+    assert_eq!(variables(&client, true)[1], "TEMPORAL_TLS_SERVER_CA_CERT_PATH=/etc/temporal/tls/ca.crt");
+    let public = json!({"hostPort": "h:7233", "tls": {}, "mutualTLSSecretRef": {"name": "client"}});
+    assert_eq!(variables(&connected(&public), true)[1..], files);
+}
+
+#[test]
+fn authorities_that_are_named_have_a_place_of_their_own() {
+    let place = json!({"name": "authorities", "key": "pem"});
+    for (field, kind) in [("caCertSecretRef", "secret"), ("caCertConfigMapRef", "configmap")] {
+        let tls = json!({field: place});
+        let worker = connected(&json!({"hostPort": "h:1", "tls": tls, "mutualTLSSecretRef": {"name": "client"}}));
+        assert!(variables(&worker, true).contains(&"TEMPORAL_TLS_SERVER_CA_CERT_PATH=/etc/temporal/ca/ca.crt".into()));
+        let connection = worker.home.connection().unwrap();
+        let all: Vec<String> = connection_references(connection).map(|config| config.to_string()).collect();
+        assert_eq!(all, ["secret/client".to_owned(), format!("{kind}/authorities")]);
+    }
+}
+
+#[test]
+fn a_changed_credential_restarts_the_pods_and_is_no_new_version() {
+    let worker = connected(&json!({"hostPort": "h:1", "apiKeySecretRef": {"name": "keys", "key": "k"}}));
+    let template = |version: &str| {
+        let configs = ConfigVersions::from([(ConfigRef::Secret("keys".to_owned()), Some(version.to_owned()))]);
+        let deployment = build(&worker, &configs);
+        (deployment.metadata.name, deployment.spec.unwrap().template)
+    };
+    let (one, two) = (template("1"), template("2"));
+    assert_eq!(one.0, two.0);
+    assert_ne!(one.1, two.1);
 }

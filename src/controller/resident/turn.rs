@@ -73,6 +73,7 @@ fn hurdle(error: &Error) -> Hurdle {
     match error {
         Error::Temporal(_) if error.class() == Class::Transient => Hurdle::Silent,
         Error::Temporal(_) => Hurdle::Refused,
+        Error::Credentials(_) => Hurdle::Credentials,
         Error::Apply(_) if error.class() == Class::User => Hurdle::Object,
         Error::Observe(ObserveError::GateInput(_)) => Hurdle::Input,
         _ => Hurdle::Operator,

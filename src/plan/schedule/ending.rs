@@ -21,7 +21,7 @@ pub(super) fn plan(
     let mut status = old.clone();
     let wait = match (seat, seen) {
         _ if !valid.deletes => None,
-        (Seat::Waiting(why) | Seat::NamespaceWaiting(why), _) => Some(format!("{why} {HOW_TO_LET_GO}")),
+        (seat, _) if let Some(why) = seat.waits_for() => Some(format!("{why} {HOW_TO_LET_GO}")),
         (Seat::Serving(_), None) => Some("Nothing is known of the schedule yet.".to_owned()),
         (_, Some(Seen { taken_by: None, temporal: InTemporal::Found(_) })) => {
             Some("The schedule is being deleted in Temporal.".to_owned())

@@ -24,9 +24,9 @@ pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
     let versions: Vec<Planned<'_>> = all.into_iter().filter(|v| v.deployment.is_some()).collect();
     let changes = objects::of(sight, seen, &versions);
     let pods: i32 = versions.iter().filter_map(|v| v.deployment?.status.as_ref()?.replicas).sum();
-    let plan = match (&seen.temporal, sight.seat, pods) {
+    let plan = match (&seen.temporal, sight.seat.waits_for(), pods) {
         (_, _, 1..) => wait(sight, "Its pods end before its Worker Deployment is deleted."),
-        (_, Seat::Waiting(why) | Seat::NamespaceWaiting(why), _) => wait(sight, why),
+        (_, Some(why), _) => wait(sight, why),
         (InTemporal::Unknown, ..) => {
             let why = seen.silence.as_ref().map_or("Temporal was not asked yet", |silence| silence.why.as_str());
             wait(sight, &format!("Its Worker Deployment is to be deleted: {why}."))

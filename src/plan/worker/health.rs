@@ -1,7 +1,7 @@
 //! How the worker stands, in one sentence.
 
 use super::numbers::{Planned, present};
-use super::{Decided, Seen, Sight};
+use super::{Decided, Seen, Sight, WhyNot};
 use crate::api::conditions;
 use crate::api::labels;
 use crate::api::resident::Phase;
@@ -44,11 +44,14 @@ fn silent(sight: &Sight<'_>, seen: &Seen) -> Option<Option<Verdict>> {
     let silence = seen.silence.as_ref()?;
     let was_ready = conditions::is_true(&sight.old.conditions, conditions::READY);
     let patience = if was_ready { PATIENCE.0 } else { PATIENCE.1 };
-    if !silence.refused && sight.now.duration_since(silence.since) < patience {
+    if silence.why_not == WhyNot::Silent && sight.now.duration_since(silence.since) < patience {
         return Some(None);
     }
-    let (phase, reason) =
-        if silence.refused { (Phase::Failed, "TemporalRefused") } else { (Phase::Pending, "TemporalUnreachable") };
+    let (phase, reason) = match silence.why_not {
+        WhyNot::Silent => (Phase::Pending, "TemporalUnreachable"),
+        WhyNot::Refused => (Phase::Failed, "TemporalRefused"),
+        WhyNot::Credentials => (Phase::Failed, "CredentialsRefused"),
+    };
     let message = format!("The operator is held up: {}. It is tried again; the pods stay as they are.", silence.why);
     Some(Some(Verdict::new(phase, reason, message)))
 }

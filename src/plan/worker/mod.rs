@@ -3,6 +3,7 @@
 //! What Temporal has decides where it is known (`routing`). Where it is not, nothing is taken away: pods stay as they are, and
 //! what is missing of them is made again.
 
+mod credentials;
 mod ending;
 mod health;
 mod numbers;
@@ -12,8 +13,10 @@ pub mod preview;
 mod routing;
 mod status;
 
+pub use credentials::refusal;
 pub use observed::{
-    Asked, FailingOn, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen, Silence,
+    Asked, FailingOn, InTemporal, KnownQueue, KnownVersion, Query, Question, Revision, Routing, RunState, Seen,
+    Silence, WhyNot,
 };
 pub use routing::{Act, Decided, Fate, GateRun, Target, decide};
 
@@ -113,7 +116,9 @@ fn wake(
     versions: &[numbers::Planned<'_>],
     phase: Phase,
 ) -> Duration {
-    let at_rest = if phase == Phase::Ready { CALM } else { SOON };
+    // credentials that are not taken are not tried again and again
+    let denied = seen.silence.as_ref().is_some_and(|silence| silence.why_not == WhyNot::Credentials);
+    let at_rest = if phase == Phase::Ready || denied { CALM } else { SOON };
     let scaled = versions.iter().filter_map(|version| numbers::due(sight, seen, version)).min();
     [Some(at_rest), scaled, decided.wake].into_iter().flatten().min().unwrap_or(at_rest)
 }

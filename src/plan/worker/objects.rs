@@ -8,10 +8,10 @@ use crate::plan::Changes;
 use crate::plan::autoscaling::handover;
 use std::collections::BTreeSet;
 
-/// What is to be there. Nothing is changed as long as it is not known where the pods find Temporal.
+/// What is to be there. Nothing is changed as long as it is not known how the pods find Temporal.
 pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Changes {
     let Some(address) = address(sight, seen) else { return Changes::default() };
-    let around = Surroundings { address, configs: &seen.configs };
+    let around = Surroundings { address, client_has_ca: seen.client_has_ca, configs: &seen.configs };
     let mut objects: Vec<Object> = versions.iter().flat_map(|version| of_version(sight, version, &around)).collect();
     objects.sort_by_key(Object::kind);
     let wanted: BTreeSet<ObjectKey> = objects.iter().map(Object::key).collect();

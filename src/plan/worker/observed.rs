@@ -26,8 +26,10 @@ pub struct Seen {
     pub children: Vec<ObjectKey>,
     /// Its pods; only while one of its Deployments is not as it should be.
     pub pods: Vec<Arc<Pod>>,
-    /// Host and port of the frontend as pods reach it; none where there is no cluster.
+    /// Host and port of the frontend as pods reach it; none where that is not known, or not with which credentials.
     pub address: Option<String>,
+    /// The Secret of the client certificate has the authorities of the server's as well.
+    pub client_has_ca: bool,
     /// Versions of the Secrets and ConfigMaps that templates refer to.
     pub configs: ConfigVersions,
     /// Another resource that has the same Worker Deployment and was made first, as `namespace/name`.
@@ -39,10 +41,21 @@ pub struct Seen {
 pub struct Silence {
     /// A sentence without its full stop.
     pub why: String,
-    /// It answers, and says no.
-    pub refused: bool,
+    /// What kind of reason that is.
+    pub why_not: WhyNot,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Why Temporal does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNot {
+    /// It may pass by itself.
+    Silent,
+    /// It says no.
+    Refused,
+    /// It does not take what the connection brings, or the other way round.
+    Credentials,
 }
 
 impl Seen {

@@ -66,7 +66,8 @@ fn of_version(
     replicas: Option<i32>,
     address: &str,
 ) -> Vec<Object> {
-    let around = Surroundings { address, configs: &ConfigVersions::new() };
+    // what Secrets hold is not known offline
+    let around = Surroundings { address, client_has_ca: false, configs: &ConfigVersions::new() };
     let mut all: Vec<Object> =
         deployment(worker, &Version { build_id, template, replicas }, &around).into_iter().collect();
     if worker.versioned {

@@ -173,7 +173,7 @@ fn nothing_changes_while_temporal_is_silent() {
     let mut seen = seen(&worker, &known);
     let old = planned(&worker, &serving(), &seen, &TemporalWorkerStatus::default()).status;
     seen.temporal = InTemporal::Unknown;
-    seen.silence = Some(Silence { why: "nothing".to_owned(), refused: false, since: at(990) });
+    seen.silence = Some(Silence { why: "nothing".to_owned(), why_not: WhyNot::Silent, since: at(990) });
     seen.deployments.remove("draining");
     let plan = planned(&worker, &serving(), &seen, &old);
     assert_eq!(size(&plan, &worker, &target), Some(2));
@@ -184,7 +184,7 @@ fn nothing_changes_while_temporal_is_silent() {
     assert_eq!(plan.status.current, old.current);
     assert_eq!(plan.status.message, old.message, "it may pass");
     // after half a minute it is told
-    seen.silence = Some(Silence { why: "nothing".to_owned(), refused: false, since: at(960) });
+    seen.silence = Some(Silence { why: "nothing".to_owned(), why_not: WhyNot::Silent, since: at(960) });
     let plan = planned(&worker, &serving(), &seen, &old);
     assert_eq!(reason(&plan, READY), "TemporalUnreachable");
     assert_eq!(
@@ -198,10 +198,43 @@ fn a_refusal_of_temporals_is_told_at_once() {
     let worker = worker(&json!({}));
     let mut seen = seen(&worker, &[]);
     seen.temporal = InTemporal::Unknown;
-    seen.silence = Some(Silence { why: "no".to_owned(), refused: true, since: at(1000) });
+    seen.silence = Some(Silence { why: "no".to_owned(), why_not: WhyNot::Refused, since: at(1000) });
     let plan = planned(&worker, &serving(), &seen, &TemporalWorkerStatus::default());
     assert_eq!(reason(&plan, READY), "TemporalRefused");
     assert!(!plan.changes.objects.is_empty(), "the pods are made all the same");
+}
+
+fn outside() -> ValidWorker {
+    let connection = json!({"hostPort": "h:7233", "apiKeySecretRef": {"name": "keys", "key": "k"}});
+    worker(&json!({"clusterRef": null, "connection": connection, "replicas": 2}))
+}
+
+/// Whatever is wrong with credentials, the pods that are there stay, and none is made that could not work.
+#[rstest]
+#[case::missing(Seat::NoCredentials("There is no Secret.".to_owned()), "SecretMissing", Phase::Pending)]
+#[case::wrong(Seat::BadCredentials("It is no key.".to_owned()), "CredentialsInvalid", Phase::Failed)]
+fn nothing_is_made_or_taken_away_without_credentials(#[case] seat: Seat, #[case] expected: &str, #[case] phase: Phase) {
+    let worker = outside();
+    let mut seen = seen(&worker, &[(build_id(&worker).as_str(), VersionState::Current, 2)]);
+    (seen.temporal, seen.address) = (InTemporal::Unknown, None);
+    let plan = planned(&worker, &seat, &seen, &TemporalWorkerStatus::default());
+    assert_eq!((reason(&plan, READY).as_str(), plan.status.phase), (expected, Some(phase)));
+    assert_eq!(plan.changes, Changes::default());
+}
+
+#[test]
+fn credentials_that_are_not_taken_are_told_at_once_and_seldom_tried() {
+    let worker = outside();
+    let target = build_id(&worker);
+    let mut seen = seen(&worker, &[(target.as_str(), VersionState::Current, 2)]);
+    let old = planned(&worker, &Seat::outside("h:7233"), &seen, &TemporalWorkerStatus::default()).status;
+    seen.temporal = InTemporal::Unknown;
+    let why = "Temporal denies the operator X: no (do this)".to_owned();
+    seen.silence = Some(Silence { why, why_not: WhyNot::Credentials, since: at(1000) });
+    let plan = planned(&worker, &Seat::outside("h:7233"), &seen, &old);
+    assert_eq!((reason(&plan, READY).as_str(), plan.wake), ("CredentialsRefused", Wake::After(CALM)));
+    assert_eq!(size(&plan, &worker, &target), Some(2), "the pods stay");
+    assert!(plan.status.message.unwrap().contains("no (do this). It is tried again; the pods stay as they are."));
 }
 
 #[rstest]

@@ -23,6 +23,7 @@ pub(super) use budget::Budgets;
 pub use fake::FakeQueues;
 
 use super::canary::workflow;
+use super::dial::Channel;
 use super::proto::deployment::WorkerDeploymentVersion;
 use super::proto::taskqueue::{PollerInfo, TaskQueue, TaskQueueStats};
 use super::proto::worker::{WorkerHeartbeat, WorkerSlotsInfo};
@@ -36,7 +37,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tonic::Response;
 use tonic::Status;
-use tonic::transport::Channel;
 
 /// Workers asked for at a time.
 const PAGE: i32 = 200;

@@ -1,10 +1,12 @@
 //! A `TemporalWorker` as it can be carried out.
 
 mod change;
+mod connection;
 mod rollout;
 mod template;
 
 pub use change::check as change;
+pub use connection::{Authorities, Caller, ServerTls, ValidConnection};
 pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
 
 use super::{Invalid, Problem, Problems, embedded, scaling};
@@ -71,6 +73,13 @@ pub enum WorkerHome {
     },
     /// Those of a `TemporalNamespace`, by its namespace and name.
     Namespace((String, String)),
+    /// Those of a Temporal namespace somewhere else.
+    Outside {
+        /// Where, and as whom to come there.
+        connection: ValidConnection,
+        /// The namespace in Temporal.
+        namespace: String,
+    },
 }
 
 impl WorkerHome {
@@ -78,8 +87,17 @@ impl WorkerHome {
     #[must_use]
     pub fn namespace(&self) -> &str {
         match self {
-            Self::Cluster { namespace, .. } => namespace,
+            Self::Cluster { namespace, .. } | Self::Outside { namespace, .. } => namespace,
             Self::Namespace((_, name)) => name,
+        }
+    }
+
+    /// How to come to a Temporal that no cluster describes.
+    #[must_use]
+    pub fn connection(&self) -> Option<&ValidConnection> {
+        match self {
+            Self::Outside { connection, .. } => Some(connection),
+            Self::Cluster { .. } | Self::Namespace(_) => None,
         }
     }
 }
@@ -93,7 +111,11 @@ pub fn read(resource: &TemporalWorker) -> Result<ValidWorker, Invalid> {
         "metadata.name",
         "at most 52 characters and no dot, since Deployments are named after it and Temporal takes no dot; choose another name",
     );
-    not_yet(spec, &mut problems);
+    problems.require(
+        spec.connection_ref.is_none(),
+        "spec.connectionRef",
+        "Connections of the official worker controller are not read; write what it says into spec.connection",
+    );
     let home = home(&own, spec, &mut problems);
     let versioned = spec.versioning.unwrap_or_default() == Versioning::Versioned;
     of_versions(spec, versioned, &mut problems);
@@ -102,7 +124,7 @@ pub fn read(resource: &TemporalWorker) -> Result<ValidWorker, Invalid> {
         "spec.replicas",
         "scaling decides on the number of pods; remove one of them",
     );
-    template::check(&spec.template, &mut problems);
+    template::check(&spec.template, spec.connection.is_some(), &mut problems);
     let settings = spec.deployment.clone().unwrap_or_default();
     let strategy = strategy(&settings, &mut problems);
     let scaling = problems.take(spec.scaling.as_ref().map(scaling).transpose()).flatten();
@@ -140,23 +162,17 @@ impl Problems {
     }
 }
 
-fn not_yet(spec: &TemporalWorkerSpec, problems: &mut Problems) {
-    let message = "not supported yet; name a TemporalCluster or a TemporalNamespace";
-    problems.require(
-        spec.connection.is_none() && spec.connection_ref.is_none(),
-        "spec.connection, spec.connectionRef",
-        message,
-    );
-}
-
 fn home(own: &str, spec: &TemporalWorkerSpec, problems: &mut Problems) -> Option<WorkerHome> {
-    let one = spec.cluster_ref.is_some() != spec.namespace_ref.is_some();
-    let message = "exactly one of clusterRef and namespaceRef is needed; name a TemporalCluster and spec.namespace, or a TemporalNamespace";
-    problems.require(one, "spec", message);
+    let homes = [spec.cluster_ref.is_some(), spec.namespace_ref.is_some(), spec.connection.is_some()];
     problems.require(
-        spec.cluster_ref.is_some() == spec.namespace.is_some(),
+        homes.iter().filter(|given| **given).count() == 1,
+        "spec",
+        "exactly one of clusterRef, namespaceRef and connection is needed; name a TemporalCluster and spec.namespace, or a TemporalNamespace, or say where Temporal is",
+    );
+    problems.require(
+        spec.namespace_ref.is_some() != spec.namespace.is_some(),
         "spec.namespace",
-        "the Temporal namespace goes with clusterRef, and namespaceRef has its own; set or remove it",
+        "the Temporal namespace goes with clusterRef and connection, and namespaceRef has its own; set or remove it",
     );
     problems.require(
         spec.namespace.as_deref() != Some(""),
@@ -169,7 +185,11 @@ fn home(own: &str, spec: &TemporalWorkerSpec, problems: &mut Problems) -> Option
         let named = reference.as_ref().is_none_or(|r| !r.name.is_empty());
         problems.require(named, &format!("{field}.name"), "must name a resource; set it");
     }
+    let connection = spec.connection.as_ref().map(|connection| connection::read(connection, problems));
     match (&spec.cluster_ref, &spec.namespace_ref, &spec.namespace) {
+        (None, None, Some(namespace)) => {
+            connection.map(|connection| WorkerHome::Outside { connection, namespace: namespace.clone() })
+        }
         (Some(cluster), None, Some(namespace)) => Some(WorkerHome::Cluster {
             cluster: ClusterRef { namespace: cluster.namespace_from(own), name: cluster.name.clone() },
             namespace: namespace.clone(),
