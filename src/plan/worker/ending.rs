@@ -25,6 +25,8 @@ pub(super) fn plan(sight: &Sight<'_>, seen: Option<&Seen>) -> WorkerPlan {
     let changes = objects::of(sight, seen, &versions);
     let pods: i32 = versions.iter().filter_map(|v| v.deployment?.status.as_ref()?.replicas).sum();
     let plan = match (&seen.temporal, sight.seat.waits_for(), pods) {
+        // without an address no Deployment is changed, so pods do not end either
+        (_, Some(why), _) if seen.address.is_none() => wait(sight, why),
         (_, _, 1..) => wait(sight, "Its pods end before its Worker Deployment is deleted."),
         (_, Some(why), _) => wait(sight, why),
         (InTemporal::Unknown, ..) => {
