@@ -280,10 +280,15 @@ impl Cluster {
 
     /// The live pods of a role.
     pub async fn pods(&self, role: &str) -> BTreeSet<PodFact> {
+        let pods = self.pods_there(role).await;
+        pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none()).map(fact).collect()
+    }
+
+    /// The pods of a role, those that are ending too: a frontend serves on meanwhile.
+    async fn pods_there(&self, role: &str) -> Vec<Pod> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let selector = format!("app.kubernetes.io/name={},app.kubernetes.io/component={role}", self.name);
-        let pods = pods.list(&ListParams::default().labels(&selector)).await.unwrap();
-        pods.into_iter().filter(|p| p.metadata.deletion_timestamp.is_none()).map(|p| fact(&p)).collect()
+        pods.list(&ListParams::default().labels(&selector)).await.unwrap().items
     }
 
     /// The pod of the sample's PostgreSQL beside it.
@@ -312,7 +317,7 @@ impl Cluster {
     pub async fn without(&self, role: &str) {
         self.scale(role, 0);
         until(&format!("the {role} role of {self} is away"), PATIENCE, async || {
-            let left = self.pods(role).await;
+            let left: Vec<_> = self.pods_there(role).await.iter().map(fact).collect();
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         })
         .await;

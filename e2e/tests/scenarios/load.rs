@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use e2e::failure::explain;
@@ -21,8 +20,8 @@ fn rate() -> f64 {
     if full() { 15.0 } else { 2.0 }
 }
 
-/// Loads at a time. Two measure each other, and the short form does not measure.
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(if full() { 1 } else { 2 }));
+/// One load at a time: two would measure each other, and take each other's processors.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// A load of a cluster, in phases.
 pub struct Loaded {
@@ -49,7 +48,7 @@ pub async fn loaded(scene: &str, manifest: &Value, title: &str) -> (Scene, Clust
 
 /// Waits for the turn of the next load. To be had before a scene is opened, whose place others would wait for.
 pub async fn turn() -> SemaphorePermit<'static> {
-    TURNS.acquire().await.expect("it is never closed")
+    TURN.acquire().await.expect("it is never closed")
 }
 
 impl Loaded {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 /// Scenarios side by side, on two processors: most of them wait most of the time. `TEMPORAL_OPERATOR_E2E_PLACES` is another
 /// number.
-const PLACES: usize = 5;
+const PLACES: usize = 4;
 /// Titles of those that take the longest, the longest first; under load first of all, since few loads may run at once.
 const FIRST: [&str; 17] = [
     "upgrade-load",
