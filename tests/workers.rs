@@ -5,6 +5,8 @@
 #[path = "workers/connections.rs"]
 mod connections;
 mod fake_api;
+#[path = "workers/rollouts.rs"]
+mod rollouts;
 mod world;
 
 use fake_api::{Call, FakeApi};

@@ -20,6 +20,8 @@ pub struct SimWorkers {
     writes: Mutex<Vec<String>>,
     /// Build ids that somebody has pinned workflows to.
     pub pinned: Mutex<BTreeSet<String>>,
+    /// Build ids on which a workflow fails that goes there.
+    pub bad: Mutex<BTreeSet<String>>,
     /// Who asked last, and whose credentials are not taken any more.
     asked: Mutex<Option<Target>>,
     revoked: Mutex<Option<Target>>,
@@ -106,10 +108,12 @@ impl Workers for SimTemporal {
         &'a self,
         _: &'a Target,
         _: &'a WorkerRef,
-        _: &'a FailingOn,
+        failing: &'a FailingOn,
         _: &'a [KnownQueue],
     ) -> Answer<'a, Vec<String>> {
-        ready(self.silent("ListWorkflowExecutions").map(|()| Vec::new())).boxed()
+        let bad = self.workers.bad.lock().unwrap().contains(&failing.build_id);
+        let found = bad.then(|| "order-7".to_owned());
+        ready(self.silent("ListWorkflowExecutions").map(|()| found.into_iter().collect())).boxed()
     }
 }
 
@@ -125,6 +129,15 @@ fn change(known: &mut BTreeMap<WorkerRef, Routing>, which: &WorkerRef, act: &Act
                 routing.versions.get_mut(build_id).ok_or(refused("NOT_FOUND"))?.state = VersionState::Current;
                 routing.current = Some(build_id.clone());
             }
+        }
+        Act::SetRamping(build_id, percent) => {
+            if let Some(old) = routing.ramping.take().and_then(|id| routing.versions.get_mut(&id)) {
+                old.state = VersionState::Draining;
+            }
+            if let Some(id) = build_id {
+                routing.versions.get_mut(id).ok_or(refused("NOT_FOUND"))?.state = VersionState::Ramping;
+            }
+            (routing.ramping, routing.percent) = (build_id.clone(), *percent);
         }
         Act::DeleteVersion(build_id) => {
             if routing.current.as_ref() == Some(build_id) {

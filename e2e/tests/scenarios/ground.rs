@@ -82,6 +82,8 @@ async fn shared() -> Arc<Shared> {
         "matching.wv.VersionDrainageStatusVisibilityGracePeriod": value("5s".into()),
         "matching.wv.VersionDrainageStatusRefreshInterval": value("5s".into()),
         "matching.PollerHistoryTTL": value("10s".into()),
+        // who polls is known from when a poll began
+        "matching.longPollExpirationInterval": value("5s".into()),
     }});
     if !full() {
         let problems = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute";

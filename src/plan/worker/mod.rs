@@ -89,8 +89,10 @@ fn keep(sight: &Sight<'_>, seen: &Seen) -> WorkerPlan {
         return WorkerPlan { changes, status, ..plan };
     };
     let wake = wake(sight, seen, &decided, &versions, verdict.phase);
+    // once its share is taken back, nothing but the status knows that the version has failed
+    let tell_first = status.ramp.as_ref().is_some_and(|ramp| ramp.failed.is_some());
     let plan = sight.told(verdict, status, wake);
-    WorkerPlan { changes, acts: decided.acts, news: decided.news, ..plan }
+    WorkerPlan { changes, tell_first, acts: decided.acts, news: decided.news, ..plan }
 }
 
 /// What becomes of each version. Where Temporal is not known, what served is taken to serve still, and of the rest nothing is
