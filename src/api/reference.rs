@@ -25,6 +25,13 @@ impl ClusterRef {
     pub fn address(&self) -> Option<&str> {
         self.namespace.is_empty().then_some(&*self.name)
     }
+
+    /// The port of that address; 0 where there is none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let port = self.address().and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+        port.unwrap_or_default()
+    }
 }
 
 impl fmt::Display for ClusterRef {

@@ -131,10 +131,12 @@ impl Kind for Kept {
 }
 
 fn resident(object: &TemporalNamespace) -> Resident<Facts> {
-    let status = object.status.clone().unwrap_or_default();
+    let status = object.status.as_ref();
+    let registered = status.is_some_and(|s| s.namespace_id.is_some());
+    let message = || status.and_then(|s| s.message.clone()).unwrap_or_default();
     let facts = Facts {
         attributes: object.spec.custom_search_attributes.clone().unwrap_or_default(),
-        waits: if status.namespace_id.is_some() { None } else { Some(status.message.unwrap_or_default()) },
+        waits: (!registered).then(message),
         leaving: object.metadata.deletion_timestamp.is_some(),
     };
     Resident::of(object, &object.spec.cluster_ref, facts)

@@ -2,7 +2,7 @@
 
 use super::{ObserveError, lock, spread};
 use crate::api::reference::ClusterRef;
-use crate::api::worker::KeyRef;
+use crate::api::worker::{CA_KEY, CERTIFICATE_KEY, KeyRef, PRIVATE_KEY};
 use crate::temporal::{Credentials, Entry, Flaw, Target};
 use crate::validate::{Authorities, Caller, ValidConnection};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -18,10 +18,6 @@ const FRESH: Duration = Duration::from_secs(30);
 const UNUSABLE: Duration = Duration::from_secs(4);
 /// Those that nobody has asked for so long are forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(600);
-/// Keys of a Secret of type `kubernetes.io/tls`, and that of the authorities.
-const CERTIFICATE: &str = "tls.crt";
-const KEY: &str = "tls.key";
-const CA: &str = "ca.crt";
 
 /// How to come to a Temporal.
 #[derive(Clone, Debug)]
@@ -115,8 +111,8 @@ impl Connections {
             Caller::Anybody => {}
             Caller::Certificate(name) => {
                 let mut secret = reader.secret(name).await?;
-                credentials.client = Some((secret.take(CERTIFICATE)?, secret.take(KEY)?));
-                client_ca = secret.take(CA).ok();
+                credentials.client = Some((secret.take(CERTIFICATE_KEY)?, secret.take(PRIVATE_KEY)?));
+                client_ca = secret.take(CA_KEY).ok();
             }
             Caller::Key(KeyRef { name, key }) => credentials.api_key = Some(reader.secret(name).await?.take(key)?),
         }
@@ -132,8 +128,7 @@ impl Connections {
         }
         let id = (format!("{own}/{namespace} {connection:?}"), reader.versions.join(" "));
         let entry = Entry::new(id, namespace, &credentials).map_err(|flaw| wrong(own, connection, &flaw))?;
-        let port = connection.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default();
-        let target = Target::outside(ClusterRef::outside(&connection.address), port, Arc::new(entry));
+        let target = Target::outside(ClusterRef::outside(&connection.address), Arc::new(entry));
         Ok(Connected { target, client_has_ca })
     }
 }
@@ -198,7 +193,7 @@ fn wrong(own: &str, connection: &ValidConnection, flaw: &Flaw) -> Stop {
             format!("Key {key} of ConfigMap {own}/{name}")
         }
         (Flaw::Authorities(_), _, Some(Authorities::Public)) => "spec.connection.tls".to_owned(),
-        (Flaw::Authorities(_), Caller::Certificate(name), _) => format!("Key {CA} of Secret {own}/{name}"),
+        (Flaw::Authorities(_), Caller::Certificate(name), _) => format!("Key {CA_KEY} of Secret {own}/{name}"),
         (_, Caller::Certificate(name), _) => format!("Secret {own}/{name}"),
         (_, Caller::Key(KeyRef { name, key }), _) => format!("Key {key} of Secret {own}/{name}"),
         (_, Caller::Anybody, _) => "spec.connection".to_owned(),

@@ -133,10 +133,10 @@ impl Seat {
     /// The seat of somebody who knows how to come to a Temporal that no cluster describes.
     #[must_use]
     pub fn outside(address: &str) -> Self {
-        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default();
+        let cluster = ClusterRef::outside(address);
         let attributes = AttributeStore::Columns(BTreeMap::new());
-        let host = Host { leaving: false, ready: true, port, allowed: None, attributes };
-        Self::Serving(Home { cluster: ClusterRef::outside(address), host })
+        let host = Host { leaving: false, ready: true, port: cluster.port(), allowed: None, attributes };
+        Self::Serving(Home { cluster, host })
     }
 
     /// The seat of somebody who may use the cluster.

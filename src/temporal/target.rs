@@ -38,9 +38,9 @@ impl Target {
         Self { cluster, role: Role::Frontend, port, pod: None, entry: None }
     }
 
-    /// A Temporal that no resource describes; `port` is that of its address.
-    pub fn outside(cluster: ClusterRef, port: u16, entry: Arc<Entry>) -> Self {
-        Self { cluster, role: Role::Frontend, port, pod: None, entry: Some(entry) }
+    /// A Temporal that no resource describes.
+    pub fn outside(cluster: ClusterRef, entry: Arc<Entry>) -> Self {
+        Self { port: cluster.port(), cluster, role: Role::Frontend, pod: None, entry: Some(entry) }
     }
 
     /// Any internal frontend of the same cluster.

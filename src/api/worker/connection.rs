@@ -5,6 +5,12 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Keys of a Secret of type `kubernetes.io/tls`: the certificate,
+pub const CERTIFICATE_KEY: &str = "tls.crt";
+/// and its private key.
+pub const PRIVATE_KEY: &str = "tls.key";
+/// The key, and the name of the file, of authorities.
+pub const CA_KEY: &str = "ca.crt";
 /// Volume of the pods that has the client certificate.
 pub const TLS_VOLUME: &str = "temporal-tls";
 /// Volume of the pods that has the authorities of the server's certificate.

@@ -6,7 +6,9 @@ mod rollout;
 mod scaling;
 mod status;
 
-pub use connection::{CA_VOLUME, ConnectionSpec, ConnectionTls, SecretName, TLS_VOLUME};
+pub use connection::{
+    CA_KEY, CA_VOLUME, CERTIFICATE_KEY, ConnectionSpec, ConnectionTls, PRIVATE_KEY, SecretName, TLS_VOLUME,
+};
 pub use rollout::{
     GateInput, GateQuery, GateSpec, GateWorkflow, KeyRef, OnFailure, RolloutSpec, Step, Strategy, SunsetSpec,
 };

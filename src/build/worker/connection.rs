@@ -2,7 +2,7 @@
 //! name. Values of Secrets are given by reference alone.
 
 use super::{ConfigRef, Surroundings};
-use crate::api::worker::{CA_VOLUME, KeyRef, TLS_VOLUME};
+use crate::api::worker::{CA_KEY, CA_VOLUME, CERTIFICATE_KEY, KeyRef, PRIVATE_KEY, TLS_VOLUME};
 use crate::build::server::{from_secret, literal};
 use crate::validate::{Authorities, Caller, SecretKey, ValidConnection};
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, EnvVar, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
@@ -11,8 +11,6 @@ use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, EnvVar, KeyToPath, Secre
 const TLS_DIRECTORY: &str = "/etc/temporal/tls";
 /// Where the authorities are that have a place of their own.
 const CA_DIRECTORY: &str = "/etc/temporal/ca";
-/// Name of their file, in either place.
-const CA_FILE: &str = "ca.crt";
 
 /// The variables beside address and namespace.
 pub(super) fn environment(connection: &ValidConnection, around: &Surroundings<'_>) -> Vec<EnvVar> {
@@ -24,12 +22,12 @@ pub(super) fn environment(connection: &ValidConnection, around: &Surroundings<'_
         Authorities::WithClient => around.client_has_ca.then_some(TLS_DIRECTORY),
         Authorities::Secret(_) | Authorities::ConfigMap(_) => Some(CA_DIRECTORY),
     };
-    all.extend(ca.map(|place| literal("TEMPORAL_TLS_SERVER_CA_CERT_PATH", &format!("{place}/{CA_FILE}"))));
+    all.extend(ca.map(|place| literal("TEMPORAL_TLS_SERVER_CA_CERT_PATH", &format!("{place}/{CA_KEY}"))));
     match &connection.caller {
         Caller::Anybody => {}
         Caller::Certificate(_) => {
-            all.push(literal("TEMPORAL_TLS_CLIENT_CERT_PATH", &format!("{TLS_DIRECTORY}/tls.crt")));
-            all.push(literal("TEMPORAL_TLS_CLIENT_KEY_PATH", &format!("{TLS_DIRECTORY}/tls.key")));
+            all.push(literal("TEMPORAL_TLS_CLIENT_CERT_PATH", &format!("{TLS_DIRECTORY}/{CERTIFICATE_KEY}")));
+            all.push(literal("TEMPORAL_TLS_CLIENT_KEY_PATH", &format!("{TLS_DIRECTORY}/{PRIVATE_KEY}")));
         }
         Caller::Key(KeyRef { name, key }) => {
             all.push(from_secret("TEMPORAL_API_KEY", &SecretKey { secret: name.clone(), key: key.clone() }));
@@ -46,7 +44,7 @@ pub(super) fn volumes(connection: &ValidConnection) -> Vec<Volume> {
         items,
         ..SecretVolumeSource::default()
     };
-    let only = |key: &str| Some(vec![KeyToPath { key: key.to_owned(), path: CA_FILE.to_owned(), mode: None }]);
+    let only = |key: &str| Some(vec![KeyToPath { key: key.to_owned(), path: CA_KEY.to_owned(), mode: None }]);
     let mut all = Vec::new();
     if let Caller::Certificate(name) = &connection.caller {
         all.push(Volume { secret: Some(secret(name, None)), ..named(TLS_VOLUME) });

@@ -18,15 +18,14 @@ pub(super) fn plan(sight: &Sight<'_>, seat: &Seat, seen: Option<&Seen>) -> Names
         (Seat::Absent(why) | Seat::Leaving(why) | Seat::Refused(why) | Seat::NoNamespace(why), _) => {
             let_go(sight, why.clone())
         }
-        (
-            Seat::Waiting(why) | Seat::NamespaceWaiting(why) | Seat::NoCredentials(why) | Seat::BadCredentials(why),
-            _,
-        ) => waits("ClusterNotReady", &format!("Namespace {name} is to be deleted. {why}")),
-        (Seat::Serving(_), None) => waits("ClusterNotReady", "Nothing is known of the namespace yet."),
-        (Seat::Serving(_), Some(seen)) if seen.elder.is_some() || seen.live.is_none() => {
-            let_go(sight, format!("Namespace {name} is not this resource's in Temporal, or gone."))
-        }
-        (Seat::Serving(_), Some(seen)) => delete(sight, seen),
+        (seat, seen) => match (seat.waits_for(), seen) {
+            (Some(why), _) => waits("ClusterNotReady", &format!("Namespace {name} is to be deleted. {why}")),
+            (None, None) => waits("ClusterNotReady", "Nothing is known of the namespace yet."),
+            (None, Some(seen)) if seen.elder.is_some() || seen.live.is_none() => {
+                let_go(sight, format!("Namespace {name} is not this resource's in Temporal, or gone."))
+            }
+            (None, Some(seen)) => delete(sight, seen),
+        },
     }
 }
 

@@ -52,7 +52,7 @@ fn entry(credentials: &Credentials) -> Result<Entry, Flaw> {
 
 fn outside(port: u16, credentials: &Credentials) -> Target {
     let cluster = ClusterRef::outside(&format!("127.0.0.1:{port}"));
-    Target::outside(cluster, port, Arc::new(entry(credentials).unwrap()))
+    Target::outside(cluster, Arc::new(entry(credentials).unwrap()))
 }
 
 async fn asked(target: &Target) -> Result<(), TemporalError> {
