@@ -1,6 +1,6 @@
 //! The starter: starts workflows and shows what became of them.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::activities::Guest;
 use crate::connection::Way;
@@ -17,6 +17,7 @@ use temporalio_client::{
     WorkflowSignalOptions, WorkflowStartOptions,
 };
 use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
 
 /// Starts workflows of the hello worker and shows what became of them. Where Temporal is, `TEMPORAL_ADDRESS` and
 /// `TEMPORAL_NAMESPACE` say. Every line of output is JSON.
@@ -202,8 +203,7 @@ async fn result(client: &Client, id: &str) -> Result<Value> {
 
 /// An id that no other workflow has.
 fn fresh(what: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{what}-{}", now.as_millis())
+    format!("{what}-{}", Uuid::new_v4().simple())
 }
 
 fn seconds(began: Instant) -> f64 {
