@@ -21,8 +21,9 @@ pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
 }
 
 /// How the ring of a role differs from the pods that should be in it, one sentence. Where the pods are known, by address:
-/// frontend and worker pods stay in their ring until they have ended (server 1.30–1.32 `service/{frontend,worker}/service.go`),
-/// so one that is draining may be in it or not; history and matching pods leave it first, and then drain.
+/// those that are ending may be in it or not. Frontend and worker pods stay until they have ended (server 1.30–1.32
+/// `service/{frontend,worker}/service.go`); history and matching pods leave at the next common moment of the clock, which
+/// comes before a new pod of another role could take anything over.
 #[must_use]
 pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observed) -> Option<String> {
     let members = membership.members(role);
@@ -40,15 +41,12 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
         which.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref())
     };
     let (living, leaving): (BTreeSet<&str>, BTreeSet<&str>) = (ips(false).collect(), ips(true).collect());
-    let drains_inside = !matches!(role, Role::History | Role::Matching);
-    let belongs = |ip: &str| living.contains(ip) || (drains_inside && leaving.contains(ip));
     if let Some(missing) = living.difference(&ring).next() {
         let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
         return Some(text);
     }
-    ring.iter().find(|ip| !belongs(ip)).map(|ip| {
-        let what = if leaving.contains(*ip) { "is leaving" } else { "is no pod any more" };
-        format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) {what}; {pods} pods should be in it.")
+    ring.iter().find(|ip| !living.contains(*ip) && !leaving.contains(*ip)).map(|ip| {
+        format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) is no pod any more; {pods} pods should be in it.")
     })
 }
 
@@ -111,7 +109,7 @@ mod tests {
     #[rstest]
     #[case::all(Role::History, &["1", "2"], &[], &["1", "2"], true)]
     #[case::missing(Role::History, &["1", "2"], &[], &["1"], false)]
-    #[case::leaving(Role::History, &["2"], &["1"], &["1", "2"], false)]
+    #[case::leaving(Role::History, &["2"], &["1"], &["1", "2"], true)]
     #[case::has_left(Role::History, &["2"], &["1"], &["2"], true)]
     #[case::draining(Role::Frontend, &["2"], &["1"], &["1", "2"], true)]
     #[case::dead(Role::Frontend, &["2"], &[], &["1", "2"], false)]
