@@ -16,23 +16,31 @@ const DEFAULTS: [(&str, &str); 7] = [
     // to the new one in one move. A history pod is ready about 7 s after it has joined, the next one asks to join 5 s later
     ("history.alignMembershipChange", "15s"),
     ("matching.alignMembershipChange", "10s"),
-    // polls of workers stay at a pod that has handed its task queue over, until it makes sure that it has; with common
-    // moments nobody else can be of another opinion, and the default of 500 ms is only lost time
-    ("matching.membershipUnloadDelay", "50ms"),
+    // a poll that waits at a pod which has lost its task queue, or whose caller's way is broken, is given no task for so long;
+    // the default is a minute. Each time is a call more for every poll that waits
+    ("matching.longPollExpirationInterval", "20s"),
     // for where the alignment is switched off
     ("history.shutdownDrainDuration", "15s"),
     ("matching.shutdownDrainDuration", "15s"),
 ];
 
-/// A call that awaits a result is not told when its shard moves (`service/history/api/get_workflow_util.go`) and asks again
-/// after this time, by default 20 s; nor does an SDK try it again when it breaks after ten seconds. Each time is a call
-/// more for everybody who waits, so it is short only while shards move.
-const LONG_POLL: &str = "history.longPollExpirationInterval";
+/// Key, value while pods of matching or history are replaced, value otherwise. Pods that run read a change within about a
+/// minute, those that start at once.
+const WHILE_SHARDS_MOVE: [(&str, &str, &str); 2] = [
+    // a call that awaits a result is not told when its shard moves (`service/history/api/get_workflow_util.go`) and asks
+    // again after this time, by default 20 s; nor does an SDK try it again when it breaks after ten seconds. Each time is a
+    // call more for everybody who waits
+    ("history.longPollExpirationInterval", "1s", "5s"),
+    // polls of workers stay this long at a pod that has lost their task queue. With common moments the others know by then;
+    // when a member is lost or comes back, one that hears of it later sends the next poll there again, where it waits for
+    // its minute in vain (`matching_engine.go`, `watchMembership`), so then it is the server's default
+    ("matching.membershipUnloadDelay", "200ms", "500ms"),
+];
 
 /// Adds what the user has not set.
 pub(super) fn add_defaults(values: &mut Map<String, Value>, shards_move: bool) {
-    let long_poll = if shards_move { "1s" } else { "5s" };
-    for (key, value) in DEFAULTS.into_iter().chain([(LONG_POLL, long_poll)]) {
+    let timely = WHILE_SHARDS_MOVE.map(|(key, moving, at_rest)| (key, if shards_move { moving } else { at_rest }));
+    for (key, value) in DEFAULTS.into_iter().chain(timely) {
         set_default(values, key, &json!({"value": value}));
     }
 }

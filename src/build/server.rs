@@ -79,17 +79,15 @@ pub fn deployment(
 }
 
 /// Pods are replaced one by one: servers that start take processors from those that serve. A surge pod of history must own
-/// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first. Nobody calls
-/// a worker, whose pods take over from each other: with more than one, one goes as the first new ones come.
+/// a shard to turn ready, which is likely only with many shards per pod; with few, one pod makes room first.
 fn strategy(cluster: &ValidCluster, role: Role) -> DeploymentStrategy {
     let pods = cluster.role(role).most_pods();
     let surge = i32::from(role != Role::History || cluster.history_shards >= 8 * (pods + 1));
-    let away = if role == Role::Worker { i32::from(pods > 1) } else { 1 - surge };
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
             max_surge: Some(IntOrString::Int(surge)),
-            max_unavailable: Some(IntOrString::Int(away)),
+            max_unavailable: Some(IntOrString::Int(1 - surge)),
         }),
     }
 }

@@ -256,14 +256,20 @@ fn what_makes_pods_leave_gently_comes_with_the_first_proof() {
 }
 
 #[test]
-fn who_awaits_a_result_asks_more_often_while_shards_may_move() {
+fn callers_and_polls_follow_sooner_while_shards_move() {
     let mut world = World::serving();
-    let interval = |plan: &Plan| dynamic_config(plan)["history.longPollExpirationInterval"][0]["value"].clone();
-    assert_eq!(interval(&world.step()), "5s");
+    let values = |plan: &Plan| {
+        let keys = ["history.longPollExpirationInterval", "matching.membershipUnloadDelay"];
+        keys.map(|key| dynamic_config(plan)[key][0]["value"].clone())
+    };
+    assert_eq!(values(&world.step()), ["5s", "500ms"]);
     world.restart("now");
-    for (role, value) in [(Role::Matching, "1s"), (Role::History, "1s"), (Role::Frontend, "5s"), (Role::Worker, "5s")] {
+    let (moving, at_rest) = (["1s", "200ms"], ["5s", "500ms"]);
+    for (role, expected) in
+        [(Role::Matching, moving), (Role::History, moving), (Role::Frontend, at_rest), (Role::Worker, at_rest)]
+    {
         world.step();
-        assert_eq!(interval(&world.step()), value, "while the {role} role is replaced");
+        assert_eq!(values(&world.step()), expected, "while the {role} role is replaced");
         world.run_role(role);
     }
 }
