@@ -32,8 +32,8 @@ const WHILE_SHARDS_MOVE: [(&str, &str, &str); 2] = [
     // call more for everybody who waits
     ("history.longPollExpirationInterval", "1s", "5s"),
     // polls of workers stay this long at a pod that has lost their task queue. With common moments the others know by then;
-    // when a member is lost or comes back, one that hears of it later sends the next poll there again, where it waits for
-    // its minute in vain (`matching_engine.go`, `watchMembership`), so then it is the server's default
+    // when a member is lost or comes back, one that hears of it later sends the next poll there again, where it waits in
+    // vain (`matching_engine.go`, `watchMembership`) until it ends, see above; so then it is the server's default
     ("matching.membershipUnloadDelay", "200ms", "500ms"),
 ];
 

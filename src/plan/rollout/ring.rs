@@ -36,16 +36,13 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
         return counted();
     }
     let ring = addresses(membership, role);
-    let ips = |leaving: bool| {
-        let which = known.iter().filter(move |p| p.metadata.deletion_timestamp.is_some() == leaving);
-        which.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref())
-    };
-    let (living, leaving): (BTreeSet<&str>, BTreeSet<&str>) = (ips(false).collect(), ips(true).collect());
+    let all: BTreeSet<&str> = known.iter().filter_map(|p| address(p)).collect();
+    let living: BTreeSet<&str> = known.iter().filter(|p| !is_ending(p)).filter_map(|p| address(p)).collect();
     if let Some(missing) = living.difference(&ring).next() {
         let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
         return Some(text);
     }
-    ring.iter().find(|ip| !living.contains(*ip) && !leaving.contains(*ip)).map(|ip| {
+    ring.difference(&all).next().map(|ip| {
         format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) is no pod any more; {pods} pods should be in it.")
     })
 }
@@ -56,8 +53,7 @@ pub(super) fn newcomer_outside(role: Role, since: Timestamp, seen: &Observed) ->
     let ring = addresses(membership, role);
     let is_new = |pod: &&Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|t| t.0 >= since);
     let newcomers = seen.pods_of(role.name()).filter(|p| membership.knows(role) && is_new(p) && is_ready(p));
-    let mut addresses = newcomers.filter_map(|p| p.status.as_ref()?.pod_ip.as_deref());
-    addresses.find(|ip| !ring.contains(ip)).map(str::to_owned)
+    newcomers.filter_map(address).find(|ip| !ring.contains(ip)).map(str::to_owned)
 }
 
 fn addresses(membership: &Membership, role: Role) -> BTreeSet<&str> {
@@ -67,13 +63,22 @@ fn addresses(membership: &Membership, role: Role) -> BTreeSet<&str> {
 /// Ready and not on its way out.
 fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
-    pod.metadata.deletion_timestamp.is_none() && conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    !is_ending(pod) && conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
 /// What is seen of the pods may be older than what is seen of their Deployment; then some are not there yet.
 fn are_all_seen(role: Role, pods: i32, seen: &Observed) -> bool {
-    let living = seen.pods_of(role.name()).filter(|p| !is_over(p) && p.metadata.deletion_timestamp.is_none()).count();
+    let living = seen.pods_of(role.name()).filter(|p| !is_over(p) && !is_ending(p)).count();
     seen.pods.is_empty() || i32::try_from(living).is_ok_and(|living| living >= pods)
+}
+
+fn address(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.pod_ip.as_deref()
+}
+
+/// On its way out.
+fn is_ending(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
 }
 
 /// Ended for good, its address may be another's.
