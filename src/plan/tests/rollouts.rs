@@ -69,6 +69,22 @@ fn a_restart_goes_from_role_to_role() {
 }
 
 #[test]
+fn a_role_that_was_held_is_let_go_before_the_next_begins() {
+    let mut world = World::serving();
+    world.restart("now");
+    world.step();
+    world.run_role(Role::Matching);
+    let mut held = world.seen.role_deployment(Role::Matching).unwrap().clone();
+    held.spec.as_mut().unwrap().paused = Some(true);
+    world.see_deployment(held);
+    let plan = world.step();
+    assert!(!roles(&plan).contains(&"history".to_owned()), "{:?}", roles(&plan));
+    assert!(World::template_given(&plan, Role::Matching).is_some(), "it is let go");
+    world.run_role(Role::Matching);
+    assert!(roles(&world.step()).contains(&"history".to_owned()));
+}
+
+#[test]
 fn a_change_in_the_middle_turns_the_role_in_motion_first() {
     let mut world = World::serving();
     world.restart("first");
