@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::build::{self, Target};
+use crate::build::{self, Profile, Target};
 use crate::cluster;
 use crate::demo::{Install, Kube, install};
 use crate::failure::WithRemedy;
@@ -74,15 +74,15 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     host::install(screen, layout, &host::BASE)?;
     // no Temporal runs behind many clusters
     let (targets, images) = match what.only {
-        Some(Part::Scale) => (Target::cluster(), vec![Image::Operator]),
-        _ => (Target::demo(), Image::demo()),
+        Some(Part::Scale) => (Target::cluster(), vec![Image::Shipped]),
+        _ => (Target::demo(), Image::demo().into_iter().map(shipped).collect()),
     };
     targets.iter().try_for_each(|target| target.build(screen, layout))?;
     let archives = images.iter().map(|i| image::make(screen, layout, i)).collect::<Result<Vec<_>>>()?;
     let nodes = cluster::up(screen, layout, None)?;
     image::load(screen, layout, &nodes, &archives)?;
     let kube = Kube::testbed(layout);
-    let operator = archives.iter().find(|a| a.reference == Image::Operator.reference()).context("no operator image")?;
+    let operator = archives.iter().find(|a| a.reference == Image::Shipped.reference()).context("no operator image")?;
     let image_key = format!("{}-bench", operator.key);
     if wanted(Part::One) || wanted(Part::Load) {
         install(screen, layout, &kube, &Install { image_key: image_key.clone(), image: None })?;
@@ -102,16 +102,21 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
         screen.say(&text);
     }
     if wanted(Part::Scale) {
-        let program = build::operator_binary(screen, layout)?;
+        let program = build::operator_binary(screen, layout, Profile::Dist)?;
         let scales = scale::run(screen, layout, &kube, (&program, &image_key), &what.clusters)?;
         screen.say(&scale::text(&scales));
     }
     Ok(())
 }
 
+/// What is measured is what users run.
+fn shipped(image: Image) -> Image {
+    if image == Image::Operator { Image::Shipped } else { image }
+}
+
 /// One cluster, in turn by the operator and by hand.
 fn one(screen: &Screen, layout: &Layout, kube: &Kube, pairs: usize, image_size: u64) -> Result<Page> {
-    let binary = build::operator_binary(screen, layout)?;
+    let binary = build::operator_binary(screen, layout, Profile::Dist)?;
     let binary_size = std::fs::metadata(&binary).context("the operator's program is not there")?.len();
     let idle = screen.step("the operator with nothing to do", |_| idle(layout))?;
     let mut page = Page { image_size, binary_size, idle, ..Page::default() };

@@ -52,7 +52,8 @@ impl Page {
             "{ONE}\n\nWritten by `make bench` on {cores} cores: Kubernetes {}, Temporal {}, one node, the sample `demo` \
              with a PostgreSQL that is up. Times are seconds, from `kubectl apply` to the cluster's condition `Ready`; by \
              hand, the same objects are applied by `kubectl` in the right order with `kubectl wait` between, until every \
-             Deployment is `Available`. The operator's `Ready` also has Temporal's own proof: rings, shards, a canary call.\n\n",
+             Deployment is `Available`. The operator's `Ready` also has Temporal's own proof: rings, shards, a canary call. \
+             The operator is what is shipped (`cargo build --profile dist`).\n\n",
             versions::KUBERNETES,
             versions::TEMPORAL
         );

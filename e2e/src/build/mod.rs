@@ -9,7 +9,7 @@ mod python;
 mod temporal;
 
 pub use debian::{BASE_LIBRARIES, Rootfs};
-pub use own::{binary as operator_binary, example, example_source, stand_in};
+pub use own::{Profile, binary as operator_binary, example, example_source, stand_in};
 pub use python::python;
 pub use temporal::{Server, temporal_ui};
 

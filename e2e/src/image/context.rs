@@ -87,7 +87,7 @@ impl Parts {
         let mut parts = Self { shell: true, ..Self::default() };
         match image {
             Image::Pause => parts.shell = false,
-            Image::Busybox | Image::Operator | Image::Hello => {}
+            Image::Busybox | Image::Operator | Image::Shipped | Image::Hello => {}
             Image::CoreDns => parts.files.push((build::coredns(screen, layout)?, "coredns".into())),
             Image::Server(version) => {
                 let server = Server::build(screen, layout, version)?;

@@ -42,6 +42,8 @@ pub enum Image {
     Prometheus,
     /// The operator.
     Operator,
+    /// The operator as it is shipped: the same image, of a program that takes minutes to link.
+    Shipped,
     /// The example worker and its starter.
     Hello,
 }
@@ -62,7 +64,7 @@ impl Image {
     /// How manifests name an image of the project's own; empty for the others.
     pub fn own(&self) -> &'static str {
         match self {
-            Self::Operator => OPERATOR,
+            Self::Operator | Self::Shipped => OPERATOR,
             Self::Hello => HELLO,
             _ => "",
         }
@@ -80,7 +82,7 @@ impl Image {
             Self::Postgres => "postgres",
             Self::OpenSearch => "opensearch",
             Self::Prometheus => "prometheus",
-            Self::Operator => "temporal-operator",
+            Self::Operator | Self::Shipped => "temporal-operator",
             Self::Hello => "hello",
         }
     }
@@ -97,7 +99,7 @@ impl Image {
             }
             Self::Ui => format!("docker.io/temporalio/ui:{}", versions::TEMPORAL_UI),
             Self::Postgres => format!("docker.io/library/postgres:{}", versions::POSTGRES),
-            Self::Operator | Self::Hello => format!("docker.io/library/{}", self.own()),
+            Self::Operator | Self::Shipped | Self::Hello => format!("docker.io/library/{}", self.own()),
         }
     }
 

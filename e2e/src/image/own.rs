@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::make::{Work, archive, forget_older};
 use super::{Archive, Image, digest};
-use crate::build::{self, BASE_LIBRARIES};
+use crate::build::{self, BASE_LIBRARIES, Profile};
 use crate::command::Cmd;
 use crate::failure::WithRemedy;
 use crate::layout::Layout;
@@ -31,7 +31,8 @@ pub fn source(layout: &Layout, image: &Image) -> PathBuf {
 pub(super) fn make(screen: &Screen, layout: &Layout, image: &Image) -> Result<Archive> {
     let programs = match image {
         Image::Hello => build::example(screen, layout, "hello", &["hello-worker", "hello"])?,
-        _ => vec![build::operator_binary(screen, layout)?],
+        Image::Shipped => vec![build::operator_binary(screen, layout, Profile::Dist)?],
+        _ => vec![build::operator_binary(screen, layout, Profile::Release)?],
     };
     let dockerfile = source(layout, image).join("Dockerfile");
     let mut inputs = BASE_LIBRARIES.key().into_bytes();

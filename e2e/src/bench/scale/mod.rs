@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 
 use super::measure::{self, Calls, Process};
 use super::{Cost, alone, page, settled};
@@ -44,6 +45,8 @@ pub(crate) struct Scale {
     pub memory_peak: u64,
     /// Processor time of the operator until all are Ready, seconds.
     pub cpu: f64,
+    /// Time that clusters have been Ready until the last one was, all together, seconds.
+    pub ready_for: f64,
     /// The same of API server and etcd.
     pub api_cpu: f64,
     /// The same of kube-controller-manager, kube-scheduler and kwok.
@@ -54,6 +57,14 @@ pub(crate) struct Scale {
     pub settled: Cost,
     /// The same objects without the operator; not for very many, which takes long and says the same.
     pub by_kubectl: Option<ByKubectl>,
+}
+
+impl Scale {
+    /// Processor time of the operator but for what it spent on clusters that were Ready before the last one, seconds.
+    fn making(&self) -> f64 {
+        let upkeep = self.settled.cpu_per_minute / 60.0 / self.clusters as f64;
+        self.cpu - upkeep * self.ready_for
+    }
 }
 
 /// Up to so many are also made without the operator.
@@ -137,6 +148,7 @@ fn many(step: &Step, bench: &Bench<'_>, count: usize) -> Result<Scale> {
     let memory_ready = operator.memory()?;
     let (cpu, after) = (operator.cpu_seconds()? - cpu_before, bench.cpu()?);
     let calls = measure::calls_since(layout, mark)?;
+    let ready_for = ready_for(kube)?;
 
     step.now("all are Ready; what they cost when settled");
     sleep(REST);
@@ -148,6 +160,7 @@ fn many(step: &Step, bench: &Bench<'_>, count: usize) -> Result<Scale> {
         memory_ready,
         memory_peak: operator.peak_memory()?,
         cpu,
+        ready_for,
         api_cpu: after.0 - before.0,
         controllers_cpu: after.1 - before.1,
         calls,
@@ -172,6 +185,17 @@ fn all_ready(step: &Step, kube: &Kube, count: usize, started: Instant) -> Result
         }
         sleep(Duration::from_millis(if count > 100 { 1000 } else { 500 }));
     }
+}
+
+/// How long each has been Ready by now, together, seconds.
+fn ready_for(kube: &Kube) -> Result<f64> {
+    let since = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].lastTransitionTime}{"\n"}{end}"#;
+    let times = kube.kubectl().args(["-n", NAMESPACE, "get", "temporalclusters", "-o", since]).output()?;
+    let now = Timestamp::now();
+    times.lines().try_fold(0.0, |sum, line| {
+        let at: Timestamp = line.parse().with_context(|| format!("`{line}` is no time"))?;
+        Ok(sum + now.duration_since(at).as_secs_f64())
+    })
 }
 
 /// Removes the clusters of this run, or of one that was interrupted.
