@@ -353,7 +353,8 @@ fn the_longer_temporal_is_silent_the_less_often_it_is_asked(#[case] silent: i64,
 #[rstest]
 #[case(0, 2)]
 #[case(12, 3)]
-#[case(3600, 5)]
+#[case(40, 10)]
+#[case(3600, 15)]
 fn the_longer_pods_are_waited_for_the_less_often_they_are_looked_at(#[case] waited: i64, #[case] wake: u64) {
     let mut world = World::new();
     world.begin_job();

@@ -17,6 +17,8 @@ const SETTLED: Duration = Duration::from_secs(10);
 const AT_WORK: Duration = Duration::from_secs(2);
 /// Longest time between two looks where something may be corrected that is not heard of, such as a Secret.
 const CORRECTED: Duration = Duration::from_secs(5);
+/// Longest time between two looks at a cluster whose pods are waited for: many that wait for each other's machine cost little.
+const PODS_COME: Duration = Duration::from_secs(15);
 
 /// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s; the longer Temporal is silent, or pods are waited
 /// for, the less often. Between tries of a Job: when the next is due.
@@ -35,7 +37,7 @@ pub(super) fn after(
         }
         None if health.ready && !health.reconciling => SETTLED,
         None => match pods_waited_for(rollout, old, seen) {
-            Some(since) => (time(since, now) / 4).clamp(AT_WORK, CORRECTED),
+            Some(since) => (time(since, now) / 4).clamp(AT_WORK, PODS_COME),
             None => (silence(rollout, seen, now) / 4).clamp(AT_WORK, SETTLED),
         },
     }
