@@ -89,6 +89,9 @@ pub mod annotations {
     pub const TEMPLATE_HASH: &str = "temporal.io/template-hash";
     /// On server Deployments: the operator gives the number of pods.
     pub const REPLICAS: &str = "temporal.io/replicas";
+    /// On server Deployments that are paused: the address of a new pod that is not in its ring. No further pod is replaced
+    /// before it is.
+    pub const HELD: &str = "temporal.io/held";
     /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
     pub const SECRETS: &str = "temporal.io/secret-versions";
     /// On schema Jobs: which try this is, counted from 1.

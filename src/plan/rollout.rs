@@ -10,10 +10,10 @@ pub use failure::is_late;
 pub use ring::difference as ring_difference;
 pub use role::{Progress, RoleState, has_stalled, is_complete};
 
-use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};
 use crate::api::rollout::{FailedStep, RolloutStatus, RolloutStep};
 use crate::api::services::Role;
+use crate::api::{TemporalClusterStatus, annotations};
 use crate::build::{Object, SecretVersions, ServerConfig};
 use crate::plan::{Observed, ROLL_ORDER, TemporalView};
 use crate::validate::{Invalid, ValidCluster};
@@ -115,7 +115,10 @@ pub fn plan(
             Some(object) if allowed => rollout.objects.push(object),
             _ if allowed && (view.progress != Progress::Outdated || turn == Some(view.role)) => {
                 let outside = newcomer_outside(cluster, &view, &rollout.record, seen);
-                rollout.objects.push(if outside.is_some() { held_back(view.wanted) } else { view.wanted });
+                rollout.objects.push(match &outside {
+                    Some(newcomer) => held_back(view.wanted, newcomer),
+                    None => view.wanted,
+                });
                 if let Some(state) = rollout.roles.iter_mut().find(|s| s.role == view.role) {
                     state.outside = outside;
                 }
@@ -143,10 +146,12 @@ fn newcomer_outside(
     step.or(failed).filter(|_| mixed).and_then(|since| ring::newcomer_outside(view.role, since, seen))
 }
 
-/// The Deployment, which replaces no further pod for now.
-fn held_back(mut object: Object) -> Object {
+/// The Deployment, which replaces no further pod before this one is in its ring.
+fn held_back(mut object: Object, newcomer: &str) -> Object {
     if let Object::Deployment(deployment) = &mut object {
         deployment.spec.get_or_insert_default().paused = Some(true);
+        let notes = deployment.metadata.annotations.get_or_insert_default();
+        notes.insert(annotations::HELD.to_owned(), newcomer.to_owned());
     }
     object
 }

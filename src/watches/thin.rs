@@ -31,7 +31,7 @@ impl ThinDeployment {
             }),
             ..status.clone()
         });
-        let notes = [annotations::TEMPLATE_HASH, annotations::REPLICAS];
+        let notes = [annotations::TEMPLATE_HASH, annotations::REPLICAS, annotations::HELD];
         Self {
             meta: Meta::of(&whole.metadata, &[labels::COMPONENT, labels::BUILD_ID], &notes),
             replicas: whole.spec.as_ref().and_then(|spec| spec.replicas),
@@ -220,7 +220,7 @@ mod tests {
         all["other"] = json!("1");
         let whole = json!({
             "metadata": {"name": "c-history", "generation": 3, "labels": {labels::COMPONENT: "history", "other": "1"},
-                "annotations": {annotations::TEMPLATE_HASH: "t", annotations::APPLIED_HASH: "a"}},
+                "annotations": {annotations::TEMPLATE_HASH: "t", annotations::APPLIED_HASH: "a", annotations::HELD: "10.0.0.1"}},
             "spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}},
                 "template": {"metadata": {"labels": all}, "spec": {"containers": [{"name": "service"}]}}},
             "status": {"observedGeneration": 3, "readyReplicas": 1, "conditions": [
@@ -229,7 +229,7 @@ mod tests {
         let expected = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "c-history", "generation": 3, "labels": {labels::COMPONENT: "history"},
-                "annotations": {annotations::TEMPLATE_HASH: "t"}},
+                "annotations": {annotations::TEMPLATE_HASH: "t", annotations::HELD: "10.0.0.1"}},
             "spec": {"replicas": 2, "selector": {}, "template": {"metadata": {"labels": of_pods}}},
             "status": {"observedGeneration": 3, "readyReplicas": 1,
                 "conditions": [{"type": "ReplicaFailure", "status": "True"}]},

@@ -70,11 +70,10 @@ impl<'a> RoleView<'a> {
         let wanted = server::deployment(cluster, role, config, secrets, first)?;
         let wanted_hash = template_hash(wanted.metadata().annotations.as_ref()).unwrap_or_default();
         let live_hash = live.and_then(|d| template_hash(d.metadata.annotations.as_ref()));
-        let wanted_held = matches!(&wanted, Object::Deployment(wanted) if is_held(wanted));
         let progress = match live {
             None => Progress::Absent,
             Some(_) if live_hash.as_ref() != Some(&wanted_hash) => Progress::Outdated,
-            Some(live) if is_complete(live) && is_held(live) == wanted_held => Progress::Complete,
+            Some(live) if is_complete(live) && !is_held(live) => Progress::Complete,
             Some(_) => Progress::Rolling,
         };
         let pods = live.and_then(|d| d.spec.as_ref()?.replicas).or(cluster.role(role).replicas).unwrap_or(1);
@@ -125,9 +124,9 @@ pub fn is_complete(deployment: &Deployment) -> bool {
         && status.ready_replicas.unwrap_or(0) == wanted
 }
 
-/// No further pod is replaced for now: it is let go again before another role begins.
+/// Held by the operator; it is let go before another role begins. What a user has paused is not.
 fn is_held(deployment: &Deployment) -> bool {
-    deployment.spec.as_ref().and_then(|s| s.paused).unwrap_or(false)
+    deployment.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(annotations::HELD))
 }
 
 /// The Deployment has run into its deadline.

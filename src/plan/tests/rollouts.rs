@@ -75,7 +75,8 @@ fn a_role_that_was_held_is_let_go_before_the_next_begins() {
     world.step();
     world.run_role(Role::Matching);
     let mut held = world.seen.role_deployment(Role::Matching).unwrap().clone();
-    held.spec.as_mut().unwrap().paused = Some(true);
+    let notes = held.metadata.annotations.get_or_insert_default();
+    notes.insert(annotations::HELD.to_owned(), "10.0.0.1".to_owned());
     world.see_deployment(held);
     let plan = world.step();
     assert!(!roles(&plan).contains(&"history".to_owned()), "{:?}", roles(&plan));
