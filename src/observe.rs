@@ -211,13 +211,12 @@ impl Observer {
         }
         let view = match self.membership(cluster).await {
             Ok(membership) => TemporalView::Seen(membership),
-            Err(error) => {
-                let since = match old {
-                    Some((_, TemporalView::Silent { since, .. })) => since,
-                    _ => now,
-                };
-                TemporalView::Silent { why: error.to_string(), since }
-            }
+            Err(error) => match &old {
+                Some((_, TemporalView::Silent { since, why })) => {
+                    TemporalView::Silent { why: error.said_after(why), since: *since }
+                }
+                _ => TemporalView::Silent { why: error.to_string(), since: now },
+            },
         };
         let mut views = lock(&self.views);
         // what is too old to be told again is kept only for how long there has been silence

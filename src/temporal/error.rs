@@ -1,9 +1,12 @@
 //! Why a call has failed, in classes that the operator acts upon.
 
+use std::time::Duration;
 use thiserror::Error;
 
 /// Longest text of a server that is kept, in characters.
 const MAX_TEXT: usize = 256;
+/// How the reason begins of a call that had no answer in time.
+const LATE: &str = "nothing within";
 
 /// A failed call. Its text is one sentence, fit for a condition.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -55,6 +58,20 @@ pub enum TemporalError {
 }
 
 impl TemporalError {
+    /// Of a call that had no answer in time.
+    pub(super) fn late(call: &'static str, deadline: Duration) -> Self {
+        Self::Unreachable { call, reason: format!("{LATE} {deadline:?}") }
+    }
+
+    /// What is said of it, where this was said last. That a call had no answer in time tells less than what it was answered
+    /// before: a frontend without its database does now the one, now the other, and the words would change each time.
+    pub fn said_after(&self, before: &str) -> String {
+        let text = self.to_string();
+        let Self::Unreachable { reason, .. } = self else { return text };
+        let same_call = text.strip_suffix(reason.as_str()).is_some_and(|call| before.starts_with(call));
+        if reason.starts_with(LATE) && same_call { before.to_owned() } else { text }
+    }
+
     /// The class as a word, for metrics and condition reasons.
     pub const fn class(&self) -> &'static str {
         match self {
@@ -111,6 +128,17 @@ mod tests {
         let long = bounded(&"é".repeat(1000));
         assert_eq!(long.chars().count(), MAX_TEXT + 1);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn no_answer_in_time_does_not_replace_a_better_reason() {
+        let answered = TemporalError::Unreachable { call: "ListNamespaces", reason: "no connection found".to_owned() };
+        let late = |call| TemporalError::late(call, Duration::from_secs(3));
+        let first = late("ListNamespaces").to_string();
+        assert_eq!(first, "Temporal does not answer ListNamespaces: nothing within 3s");
+        assert_eq!(answered.said_after(&first), answered.to_string());
+        assert_eq!(late("ListNamespaces").said_after(&answered.to_string()), answered.to_string());
+        assert_eq!(late("DescribeCluster").said_after(&answered.to_string()), late("DescribeCluster").to_string());
     }
 
     #[test]

@@ -272,7 +272,7 @@ async fn bounded_by<T>(
     };
     match error {
         Some(error) if !matches!(error, TemporalError::Unreachable { .. }) || !limit.is_over() => Err(error),
-        _ => Err(TemporalError::Unreachable { call, reason: format!("nothing within {:?}", limit.deadline) }),
+        _ => Err(TemporalError::late(call, limit.deadline)),
     }
 }
 
