@@ -45,12 +45,12 @@ pub(crate) struct Scale {
     pub memory_peak: u64,
     /// Processor time of the operator until all are Ready, seconds.
     pub cpu: f64,
-    /// Time that clusters have been Ready until the last one was, all together, seconds.
-    pub ready_for: f64,
     /// The same of API server and etcd.
     pub api_cpu: f64,
     /// The same of kube-controller-manager, kube-scheduler and kwok.
     pub controllers_cpu: f64,
+    /// Time that clusters have been Ready until the last one was, all together, seconds.
+    pub ready_for: f64,
     /// The operator's calls until all are Ready.
     pub calls: Calls,
     /// What they cost when all is done.
@@ -160,9 +160,9 @@ fn many(step: &Step, bench: &Bench<'_>, count: usize) -> Result<Scale> {
         memory_ready,
         memory_peak: operator.peak_memory()?,
         cpu,
-        ready_for,
         api_cpu: after.0 - before.0,
         controllers_cpu: after.1 - before.1,
+        ready_for,
         calls,
         settled,
         by_kubectl: None,
