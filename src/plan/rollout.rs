@@ -103,7 +103,7 @@ pub fn plan(
         roles: views.iter().map(RoleView::state).collect(),
         record: record(cluster, &before, &views, turn, failed, now),
         paused,
-        draining: ROLL_ORDER.iter().flat_map(|r| seen.pods_of(r.name())).any(|p| ring::is_ending(p)),
+        draining: ROLL_ORDER.iter().flat_map(|r| seen.pods_of(r.name())).any(ring::is_ending),
     };
     rollout.roles.sort_by_key(|s| s.role);
     for view in views {
