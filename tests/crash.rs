@@ -54,7 +54,7 @@ impl Change {
             }
             Self::Scale => world.change(|c| {
                 let history = ServiceSpec { replicas: Some(3), ..ServiceSpec::default() };
-                c.spec.services = Some(ServicesSpec { history: Some(history), ..ServicesSpec::default() });
+                c.spec.services = Some(ServicesSpec { history: Some(Box::new(history)), ..ServicesSpec::default() });
             }),
             Self::Config => world.change(|c| c.spec.log = serde_json::from_value(json!({"level": "debug"})).unwrap()),
             Self::UiOff => world.change(|c| c.spec.ui = None),

@@ -88,13 +88,13 @@ pub struct TemporalClusterSpec {
     pub persistence: PersistenceSpec,
     /// The Web UI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ui: Option<UiSpec>,
+    pub ui: Option<Box<UiSpec>>,
     /// The server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogSpec>,
     /// The server's metrics. Absent: served on port 9090.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metrics: Option<MetricsSpec>,
+    pub metrics: Option<Box<MetricsSpec>>,
     /// Settings that running pods take up within seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dynamic_config: Option<DynamicConfigSpec>,
@@ -112,13 +112,13 @@ pub struct TemporalClusterSpec {
     pub job_init_containers: Option<Vec<Value>>,
     /// Where the schema Jobs' pods run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job_scheduling: Option<JobSchedulingSpec>,
+    pub job_scheduling: Option<Box<JobSchedulingSpec>>,
     /// Mutual TLS. Not supported yet.
     #[serde(default, rename = "mTLS", skip_serializing_if = "Option::is_none")]
-    pub mtls: Option<MtlsSpec>,
+    pub mtls: Option<Box<MtlsSpec>>,
     /// A pod with Temporal's tools, and the image of the schema Jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub admintools: Option<AdminToolsSpec>,
+    pub admintools: Option<Box<AdminToolsSpec>>,
     /// Archival of closed workflows. Not supported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archival: Option<Disabled>,
@@ -128,7 +128,7 @@ pub struct TemporalClusterSpec {
     pub authorization: Option<Map<String, Value>>,
     /// How changes that restart server pods are rolled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<RolloutSpec>,
+    pub rollout: Option<Box<RolloutSpec>>,
     /// Keys of the server's config file that this API has no field for, merged over the generated file: maps are merged,
     /// everything else replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]

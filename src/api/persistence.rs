@@ -54,7 +54,7 @@ pub struct PersistenceSpec {
     /// A second visibility store of the same kind. Servers write both and read `visibilityStore`; exchange the two blocks to
     /// read the other, remove this one to write one again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secondary_visibility_store: Option<DatastoreSpec>,
+    pub secondary_visibility_store: Option<Box<DatastoreSpec>>,
     /// Elasticsearch before server 1.24. Refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
@@ -103,10 +103,10 @@ pub struct DatastoreSpec {
     pub skip_create: Option<bool>,
     /// TLS to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<StoreTlsSpec>,
+    pub tls: Option<Box<StoreTlsSpec>>,
     /// Another user for the schema Jobs, so that the servers' user need not own the tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub migration: Option<StoreMigrationSpec>,
+    pub migration: Option<Box<StoreMigrationSpec>>,
     /// A SQL database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSpec>,
@@ -116,7 +116,7 @@ pub struct DatastoreSpec {
     pub cassandra: Option<Map<String, Value>>,
     /// Elasticsearch or OpenSearch, for visibility only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elasticsearch: Option<ElasticsearchSpec>,
+    pub elasticsearch: Option<Box<ElasticsearchSpec>>,
 }
 
 /// A key of a Secret in the cluster's namespace.

@@ -22,19 +22,19 @@ use std::collections::BTreeMap;
 pub struct ServicesSpec {
     /// Answers clients: gRPC on 7233, HTTP on 7243.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frontend: Option<ServiceSpec>,
+    pub frontend: Option<Box<ServiceSpec>>,
     /// Owns the history shards and runs the timers and queues of workflows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub history: Option<ServiceSpec>,
+    pub history: Option<Box<ServiceSpec>>,
     /// Hands tasks to workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matching: Option<ServiceSpec>,
+    pub matching: Option<Box<ServiceSpec>>,
     /// Runs Temporal's own system workflows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worker: Option<ServiceSpec>,
+    pub worker: Option<Box<ServiceSpec>>,
     /// A frontend for the cluster's own calls, so that they need no authorization: gRPC on 7236, HTTP on 7246.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub internal_frontend: Option<InternalFrontendSpec>,
+    pub internal_frontend: Option<Box<InternalFrontendSpec>>,
     /// Changes to the generated Deployment of every role, before the role's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Overrides>,
@@ -48,11 +48,11 @@ impl ServicesSpec {
     #[must_use]
     pub fn of(&self, role: Role) -> Option<&ServiceSpec> {
         match role {
-            Role::Frontend => self.frontend.as_ref(),
+            Role::Frontend => self.frontend.as_deref(),
             Role::InternalFrontend => self.internal_frontend.as_ref().map(|i| &i.service),
-            Role::History => self.history.as_ref(),
-            Role::Matching => self.matching.as_ref(),
-            Role::Worker => self.worker.as_ref(),
+            Role::History => self.history.as_deref(),
+            Role::Matching => self.matching.as_deref(),
+            Role::Worker => self.worker.as_deref(),
         }
     }
 }

@@ -7,14 +7,14 @@ use crate::api::labels;
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
 use crate::plan::{Changes, Handover};
-use crate::watches::{Live, Mark};
+use crate::watches::{Live, Mark, Place, place};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use memory::Memory;
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 mod contains;
+mod memory;
 
 /// Writing failed.
 #[derive(Debug, thiserror::Error)]
@@ -87,60 +87,63 @@ impl Applied {
     }
 }
 
-/// Of each object: the fingerprint of what was last wanted, and the mark of the live object that was seen to be so.
-type Memory = HashMap<(String, ObjectKey), (u64, Mark)>;
+/// The resource that objects are written for; they are in its namespace.
+pub struct Owner {
+    uid: String,
+    place: Place,
+}
 
-/// Applies plans and remembers what it has seen to be right.
+impl Owner {
+    /// This resource.
+    #[must_use]
+    pub fn of<K: Resource>(resource: &K) -> Self {
+        Self { uid: resource.uid().unwrap_or_default(), place: place(resource) }
+    }
+
+    fn namespace(&self) -> &str {
+        &self.place.0
+    }
+}
+
+/// Applies plans of one kind of resource, and remembers what it has seen to be right.
 pub struct Applier {
     client: Client,
-    memory: Mutex<Memory>,
+    memory: Memory,
 }
 
 impl Applier {
     /// An applier that has seen nothing yet.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, memory: Mutex::default() }
+        Self { client, memory: Memory::default() }
     }
 
     /// Carries a plan out: objects in their order, then what is to go.
     ///
     /// # Errors
     /// At the first object that is refused; what came before stays.
-    pub async fn apply(
-        &self,
-        owner: &str,
-        namespace: &str,
-        changes: &Changes,
-        live: &Live,
-    ) -> Result<Applied, ApplyError> {
+    pub async fn apply(&self, owner: &Owner, changes: &Changes, live: &Live) -> Result<Applied, ApplyError> {
         let mut done = Applied::default();
         for handover in &changes.handovers {
-            self.hand_over(namespace, handover, live).await?;
+            self.hand_over(owner, handover, live).await?;
         }
         for object in &changes.objects {
-            if self.ensure(owner, namespace, object, live).await? {
+            if self.ensure(owner, object, live).await? {
                 done.sent += 1;
             } else {
                 done.skipped += 1;
             }
         }
         for key in &changes.prune {
-            self.delete(namespace, key, live).await?;
+            self.delete(owner, key, live).await?;
             done.deleted += 1;
         }
         Ok(done)
     }
 
-    /// Drops what is remembered of the objects of a resource that no longer exist.
-    pub fn forget(&self, namespace: &str, owner: &str) {
-        let prefix = format!("{owner}-");
-        let is_its = |name: &str| name == owner || name.starts_with(&prefix);
-        self.memory().retain(|(ns, key), _| ns != namespace || !is_its(&key.name));
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Drops what is remembered of the objects of a resource that no longer exists.
+    pub fn forget(&self, owner: &Place) {
+        self.memory.forget(owner);
     }
 
     fn api(&self, namespace: &str, kind: Kind) -> Api<DynamicObject> {
@@ -148,28 +151,26 @@ impl Applier {
     }
 
     /// True when the object was sent.
-    async fn ensure(&self, owner: &str, namespace: &str, object: &Object, live: &Live) -> Result<bool, ApplyError> {
+    async fn ensure(&self, owner: &Owner, object: &Object, live: &Live) -> Result<bool, ApplyError> {
         let key = object.key();
         let json = |source| ApplyError::Json { key: key.clone(), source };
         let fingerprint = object.fingerprint().map_err(json)?;
-        let place = (namespace.to_owned(), key.clone());
         let found = live.find(&key);
-        let is_so = |(known, mark): &(u64, Mark)| *known == fingerprint && found.is_some_and(|f| f.mark.is_still(mark));
-        if self.memory().get(&place).is_some_and(is_so) {
+        if found.is_some_and(|f| self.memory.is_right(owner, &key, fingerprint, &f.mark)) {
             return Ok(false);
         }
         let sealed = object.sealed().map_err(json)?;
         if let Some(found) = found {
             let same = found.applied_hash.as_ref() == Some(&sealed.hash);
-            if same && self.holds(namespace, &key, &sealed.body).await? {
-                self.memory().insert(place, (fingerprint, found.mark));
+            if same && self.holds(owner.namespace(), &key, &sealed.body).await? {
+                self.memory.note(owner, &key, fingerprint, found.mark);
                 return Ok(false);
             }
         } else {
-            self.refuse_foreign(owner, namespace, &key).await?;
+            self.refuse_foreign(owner, &key).await?;
         }
-        let mark = self.send(namespace, &key, &sealed.body).await?;
-        self.memory().insert(place, (fingerprint, mark));
+        let mark = self.send(owner.namespace(), &key, &sealed.body).await?;
+        self.memory.note(owner, &key, fingerprint, mark);
         Ok(true)
     }
 
@@ -181,10 +182,11 @@ impl Applier {
     }
 
     /// An object that we do not know is ours may be somebody else's.
-    async fn refuse_foreign(&self, owner: &str, namespace: &str, key: &ObjectKey) -> Result<(), ApplyError> {
-        let found = self.api(namespace, key.kind).get_metadata_opt(&key.name).await.map_err(failed("get", key))?;
+    async fn refuse_foreign(&self, owner: &Owner, key: &ObjectKey) -> Result<(), ApplyError> {
+        let api = self.api(owner.namespace(), key.kind);
+        let found = api.get_metadata_opt(&key.name).await.map_err(failed("get", key))?;
         match found {
-            Some(object) if !object.owner_references().iter().any(|o| o.uid == owner) => {
+            Some(object) if !object.owner_references().iter().any(|o| o.uid == owner.uid) => {
                 Err(ApplyError::Foreign { key: key.clone() })
             }
             _ => Ok(()),
@@ -202,7 +204,7 @@ impl Applier {
 
     /// Makes another field manager an owner of the number of pods, so that it stays when the operator gives it up. A number
     /// that was changed meanwhile is a conflict; then all is looked at again.
-    async fn hand_over(&self, namespace: &str, handover: &Handover, live: &Live) -> Result<(), ApplyError> {
+    async fn hand_over(&self, owner: &Owner, handover: &Handover, live: &Live) -> Result<(), ApplyError> {
         let key = &handover.key;
         let kind = key.kind.api_resource();
         let uid = live.find(key).and_then(|f| f.uid.clone());
@@ -211,13 +213,13 @@ impl Applier {
             "metadata": {"name": key.name, "uid": uid},
             "spec": {"replicas": handover.replicas},
         });
-        let sent =
-            self.api(namespace, key.kind).patch(&key.name, &PatchParams::apply(SCALER), &Patch::Apply(&body)).await;
+        let api = self.api(owner.namespace(), key.kind);
+        let sent = api.patch(&key.name, &PatchParams::apply(SCALER), &Patch::Apply(&body)).await;
         sent.map(drop).map_err(failed("hand over the number of pods of", key))
     }
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.
-    async fn delete(&self, namespace: &str, key: &ObjectKey, live: &Live) -> Result<(), ApplyError> {
+    async fn delete(&self, owner: &Owner, key: &ObjectKey, live: &Live) -> Result<(), ApplyError> {
         let params = DeleteParams {
             preconditions: Some(kube::api::Preconditions {
                 uid: live.find(key).and_then(|f| f.uid.clone()),
@@ -225,7 +227,8 @@ impl Applier {
             }),
             ..DeleteParams::background()
         };
-        self.memory().remove(&(namespace.to_owned(), key.clone()));
+        self.memory.drop_object(owner, key);
+        let namespace = owner.namespace();
         match self.api(namespace, key.kind).delete(&key.name, &params).await {
             Ok(_) => tracing::info!(%namespace, kind = ?key.kind, name = key.name, "pruned"),
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}

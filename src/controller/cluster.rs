@@ -5,7 +5,7 @@ use super::guard::guarded;
 use super::settled::Look;
 use super::{Ctx, pauses};
 use crate::api::{TemporalCluster, TemporalClusterStatus, conditions};
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, Owner};
 use crate::error::Class;
 use crate::observe::spread;
 use crate::plan::{self, Obstacle, Plan};
@@ -84,7 +84,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Ok(plan) => plan,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
-    let applied = ctx.applier.apply(&cluster.uid().unwrap_or_default(), &valid.namespace, &plan.changes, &live).await;
+    let applied = ctx.applier.apply(&Owner::of(cluster), &plan.changes, &live).await;
     let done = match applied {
         Ok(done) => done,
         Err(error) => return held_up(cluster, ctx, &old, plan.status, error, now).await,

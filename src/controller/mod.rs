@@ -77,7 +77,7 @@ impl Ctx {
     /// Drops everything remembered of a cluster that is gone.
     fn forget(&self, gone: &ObjectRef<TemporalCluster>) {
         let namespace = gone.namespace.clone().unwrap_or_default();
-        self.applier.forget(&namespace, &gone.name);
+        self.applier.forget(&(namespace.clone(), gone.name.clone()));
         self.observer.forget(&namespace, &gone.name);
         self.metrics.forget(&namespace, &gone.name);
         let cluster = ClusterRef { namespace, name: gone.name.clone() };

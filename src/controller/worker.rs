@@ -7,7 +7,7 @@ use super::resident::{self, Ground, Kind};
 use crate::api::reference::{ClusterRef, Reference};
 use crate::api::worker::Versioning;
 use crate::api::{TemporalWorker, TemporalWorkerStatus};
-use crate::apply::{Applied, Applier, ApplyError};
+use crate::apply::{Applied, Applier, ApplyError, Owner};
 use crate::build::worker::build_id;
 use crate::observe::{Connected, Connections, Loads, Unusable, WorkerObserver, ask};
 use crate::plan::Changes;
@@ -240,7 +240,7 @@ impl Kind for Kept {
     async fn apply(&self, object: &TemporalWorker, changes: &Changes) -> Result<Applied, ApplyError> {
         let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
         let live = self.observer.live(&namespace, &uid);
-        self.applier.apply(&uid, &namespace, changes, &live).await
+        self.applier.apply(&Owner::of(object), changes, &live).await
     }
 
     async fn act(&self, valid: &ValidWorker, home: &Home, act: &Act) -> Result<(), Error> {
@@ -284,9 +284,10 @@ impl Kind for Kept {
         own.into_iter().flatten().chain(theirs).collect()
     }
 
-    fn forget(&self, (namespace, name): &Place) {
-        self.observer.forget(&(namespace.clone(), name.clone()));
-        self.applier.forget(namespace, name);
+    fn forget(&self, gone: &Place) {
+        let (namespace, name) = gone;
+        self.observer.forget(gone);
+        self.applier.forget(gone);
         self.metrics.worker_versions(namespace, name, &BTreeMap::new());
     }
 }

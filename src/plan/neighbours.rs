@@ -36,7 +36,7 @@ pub fn claim(cluster: &TemporalCluster) -> Claim {
     let namespace = cluster.namespace().unwrap_or_default();
     let spec = &cluster.spec.persistence;
     let recorded = cluster.status.as_ref().and_then(|s| s.persistence.as_ref());
-    let stores = [Some(&spec.default_store), Some(&spec.visibility_store), spec.secondary_visibility_store.as_ref()];
+    let stores = [Some(&spec.default_store), Some(&spec.visibility_store), spec.secondary_visibility_store.as_deref()];
     let recorded: Vec<_> = recorded.map(|r| r.stores().collect()).unwrap_or_default();
     let mut claim = Claim {
         cluster: format!("{namespace}/{}", cluster.name_any()),

@@ -38,7 +38,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
     let visibility_store = store::read(StoreKind::Visibility, &persistence.visibility_store, problems);
     let secondary = persistence.secondary_visibility_store.as_ref();
     let secondary_visibility_store = secondary.and_then(|s| store::read(StoreKind::SecondaryVisibility, s, problems));
-    let metrics = observability::metrics(spec.metrics.as_ref(), problems, &mut notes);
+    let metrics = observability::metrics(spec.metrics.as_deref(), problems, &mut notes);
     let roles = roles::read(spec.services.as_ref(), spec.size, metrics.as_ref().map(|m| m.port), problems);
     problems.require(
         spec.allowed_namespaces.as_ref().is_none_or(|a| (a.from == Some(From::Selector)) == a.selector.is_some()),

@@ -145,7 +145,7 @@ pub(super) fn gcp_service_account(spec: &PersistenceSpec, problems: &mut Problem
         "must be the default store's, since a pod has one service account; grant one Google service account access to both",
     );
     let first = default.or(visibility);
-    let secondary = spec.secondary_visibility_store.as_ref().and_then(of);
+    let secondary = spec.secondary_visibility_store.as_deref().and_then(of);
     problems.require(
         agree(&first, &secondary),
         "spec.persistence.secondaryVisibilityStore.sql.gcpServiceAccount",

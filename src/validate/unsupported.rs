@@ -12,7 +12,7 @@ const DISABLE: &str = "not supported yet; remove it or set enabled: false";
 pub(super) fn check(spec: &TemporalClusterSpec, problems: &mut Problems) {
     let used = |block: &Option<Disabled>| block.as_ref().is_some_and(Disabled::is_used);
     problems.require(
-        !mtls_used(spec.mtls.as_ref()),
+        !mtls_used(spec.mtls.as_deref()),
         "spec.mTLS",
         "not supported yet; remove it or set internode.enabled and frontend.enabled to false",
     );

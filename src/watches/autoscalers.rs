@@ -1,7 +1,7 @@
 //! The watch of autoscalers. Their status is written every few seconds, with what was just measured; that is in the store,
 //! and wakes nobody.
 
-use super::{Events, Index, ThinAutoscaler, Watched, config, indexed};
+use super::{Events, Index, ThinAutoscaler, Watched, config, indexed, live};
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -29,16 +29,16 @@ fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<ThinAutosca
     Some((owner, watched))
 }
 
-/// What matters of each autoscaler, by uid.
+/// The hash of what matters of each autoscaler, by uid.
 #[derive(Default)]
-struct Known(HashMap<String, Value>);
+struct Known(HashMap<String, u64>);
 
 impl Known {
     fn is_news(&mut self, event: &Event<HorizontalPodAutoscaler>) -> bool {
         match event {
             Event::Apply(scaler) | Event::InitApply(scaler) => {
-                let now = essence(scaler);
-                self.0.insert(scaler.uid().unwrap_or_default(), now.clone()) != Some(now)
+                let now = live::hash(&essence(scaler).to_string());
+                self.0.insert(scaler.uid().unwrap_or_default(), now) != Some(now)
             }
             Event::Delete(scaler) => {
                 self.0.remove(&scaler.uid().unwrap_or_default());

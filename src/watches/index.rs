@@ -108,6 +108,8 @@ impl<T> Kept<T> {
             Ok(at) => all[at].1 = what,
             Err(at) => {
                 let name: Arc<str> = Arc::from(name.as_str());
+                // without room to spare, which every owner would have
+                all.reserve_exact(1);
                 all.insert(at, (Arc::clone(&name), what));
                 self.owners.entry(namespace.clone()).or_default().insert(name, owner);
             }

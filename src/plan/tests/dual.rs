@@ -13,7 +13,7 @@ impl World {
                 .unwrap()
         };
         let stores = &mut self.resource.spec.persistence;
-        (stores.visibility_store, stores.secondary_visibility_store) = (store(first), second.map(store));
+        (stores.visibility_store, stores.secondary_visibility_store) = (store(first), second.map(store).map(Box::new));
     }
 
     fn said_of_the_list(&self) -> &str {
