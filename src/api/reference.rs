@@ -1,6 +1,6 @@
 //! How one resource names another.
 
-use kube::KubeSchema;
+use kube::{KubeSchema, Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -14,6 +14,12 @@ pub struct ClusterRef {
 }
 
 impl ClusterRef {
+    /// This `TemporalCluster`.
+    #[must_use]
+    pub fn of<K: Resource>(cluster: &K) -> Self {
+        Self { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
+    }
+
     /// One that no resource describes. Whoever gives the same address means the same.
     #[must_use]
     pub fn outside(address: &str) -> Self {

@@ -156,21 +156,21 @@ impl Applier {
         let json = |source| ApplyError::Json { key: key.clone(), source };
         let fingerprint = object.fingerprint().map_err(json)?;
         let found = live.find(&key);
-        if found.is_some_and(|f| self.memory.is_right(owner, &key, fingerprint, &f.mark)) {
+        if found.is_some_and(|f| self.memory.is_right(&owner.place, &key, fingerprint, &f.mark)) {
             return Ok(false);
         }
         let sealed = object.sealed().map_err(json)?;
         if let Some(found) = found {
             let same = found.applied_hash.as_ref() == Some(&sealed.hash);
             if same && self.holds(owner.namespace(), &key, &sealed.body).await? {
-                self.memory.note(owner, &key, fingerprint, found.mark);
+                self.memory.note(&owner.place, &key, fingerprint, found.mark);
                 return Ok(false);
             }
         } else {
             self.refuse_foreign(owner, &key).await?;
         }
         let mark = self.send(owner.namespace(), &key, &sealed.body).await?;
-        self.memory.note(owner, &key, fingerprint, mark);
+        self.memory.note(&owner.place, &key, fingerprint, mark);
         Ok(true)
     }
 
@@ -227,7 +227,7 @@ impl Applier {
             }),
             ..DeleteParams::background()
         };
-        self.memory.drop_object(owner, key);
+        self.memory.drop_object(&owner.place, key);
         let namespace = owner.namespace();
         match self.api(namespace, key.kind).delete(&key.name, &params).await {
             Ok(_) => tracing::info!(%namespace, kind = ?key.kind, name = key.name, "pruned"),

@@ -45,7 +45,7 @@ const TOLD_AFTER: u32 = 3;
 
 /// What somebody must change is told at once; what may pass by itself when it does not.
 fn is_told(error: &Error, cluster: &TemporalCluster, ctx: &Ctx) -> bool {
-    error.class() != Class::Transient || ctx.backoff.failures(&key(cluster)) >= TOLD_AFTER
+    error.class() != Class::Transient || ctx.backoff.failures(&ClusterRef::of(cluster)) >= TOLD_AFTER
 }
 
 /// When to try again after a failure: the longer the more often it failed in a row; a bug of ours last.
@@ -64,7 +64,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
     if cluster.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change()); // the garbage collector follows the owner references; databases stay
     }
-    if let Some(left) = ctx.pauses.left(&key(cluster)) {
+    if let Some(left) = ctx.pauses.left(&ClusterRef::of(cluster)) {
         return Ok(Action::requeue(left));
     }
     ctx.stores.ready().await;
@@ -130,7 +130,7 @@ async fn held_up(
         tell_if_possible(cluster, ctx, old, plan::obstructed(obstacle, &words, planned, old, now)).await;
     }
     if terminating {
-        ctx.pauses.set(key(cluster), pauses::TERMINATING);
+        ctx.pauses.set(ClusterRef::of(cluster), pauses::TERMINATING);
         return Ok(Action::requeue(pauses::TERMINATING));
     }
     Err(error)
@@ -144,7 +144,7 @@ async fn tell_if_possible(
     new: TemporalClusterStatus,
 ) {
     if let Err(error) = tell(cluster, ctx, old, new).await {
-        tracing::warn!(%error, cluster = %key(cluster), "cannot tell it in the status");
+        tracing::warn!(%error, cluster = %ClusterRef::of(cluster), "cannot tell it in the status");
     }
 }
 
@@ -167,12 +167,8 @@ async fn tell(
     }
     if report(&ctx.client, &ctx.recorder, cluster, old, &new).await? {
         ctx.metrics.status_written();
-        tracing::info!(cluster = %key(cluster), message = new.message.as_deref().unwrap_or_default(), "status");
+        tracing::info!(cluster = %ClusterRef::of(cluster), message = new.message.as_deref().unwrap_or_default(), "status");
         ctx.statuses.wrote(cluster, new);
     }
     Ok(())
-}
-
-pub(super) fn key(cluster: &TemporalCluster) -> ClusterRef {
-    ClusterRef { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
 }

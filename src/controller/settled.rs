@@ -1,6 +1,5 @@
 //! Clusters that a turn found nothing to do for: as long as they look the same, there is nothing to plan anew.
 
-use super::cluster::key;
 use crate::api::TemporalCluster;
 use crate::plan::Observed;
 use crate::temporal::ClusterRef;
@@ -52,7 +51,7 @@ impl Settled {
     /// When to look again at a cluster that looks as it did when nothing had to be done. What it looked like is forgotten
     /// when it looks different now.
     pub(super) fn still(&self, cluster: &TemporalCluster, look: Option<Look>) -> Option<Duration> {
-        let (key, mut all) = (key(cluster), self.all());
+        let (key, mut all) = (ClusterRef::of(cluster), self.all());
         match all.get(&key) {
             Some((before, wake)) if Some(*before) == look => Some(*wake),
             _ => {
@@ -64,7 +63,7 @@ impl Settled {
 
     /// Nothing had to be done for a cluster that looks like this, nor will later.
     pub(super) fn note(&self, cluster: &TemporalCluster, look: Look, wake: Duration) {
-        self.all().insert(key(cluster), (look, wake));
+        self.all().insert(ClusterRef::of(cluster), (look, wake));
     }
 
     /// A cluster is gone.

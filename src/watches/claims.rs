@@ -1,15 +1,12 @@
 //! Which clusters claim which database: kept by the watch of `TemporalCluster`, asked by each reconcile.
 
+use super::{Place, place};
 use crate::api::TemporalCluster;
 use crate::plan::neighbours::{self, Claim, Taken};
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Namespace and name.
-type Cluster = (String, String);
 
 /// The claims of every cluster the operator sees.
 #[derive(Clone, Default)]
@@ -17,10 +14,10 @@ pub struct Claims(Arc<Mutex<Index>>);
 
 #[derive(Default)]
 struct Index {
-    claims: HashMap<Cluster, Claim>,
-    by_database: BTreeMap<String, BTreeSet<Cluster>>,
+    claims: HashMap<Place, Claim>,
+    by_database: BTreeMap<String, BTreeSet<Place>>,
     /// Clusters listed since a watch began anew, by the namespace it is of.
-    listed: HashMap<Option<String>, BTreeSet<Cluster>>,
+    listed: HashMap<Option<String>, BTreeSet<Place>>,
 }
 
 impl Claims {
@@ -29,23 +26,23 @@ impl Claims {
     pub fn note(&self, namespace: Option<&str>, event: &Event<TemporalCluster>) -> Vec<ObjectRef<TemporalCluster>> {
         let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let scope = namespace.map(str::to_owned);
-        let others: Vec<Cluster> = match event {
+        let others: Vec<Place> = match event {
             Event::Init => {
                 index.listed.insert(scope, BTreeSet::new());
                 Vec::new()
             }
             Event::InitApply(cluster) => {
-                let key = key(cluster);
+                let key = place(cluster);
                 index.listed.entry(scope).or_default().insert(key.clone());
                 index.set(&key, Some(neighbours::claim(cluster)))
             }
-            Event::Apply(cluster) => index.set(&key(cluster), Some(neighbours::claim(cluster))),
-            Event::Delete(cluster) => index.set(&key(cluster), None),
+            Event::Apply(cluster) => index.set(&place(cluster), Some(neighbours::claim(cluster))),
+            Event::Delete(cluster) => index.set(&place(cluster), None),
             Event::InitDone => {
                 let listed = index.listed.remove(&scope).unwrap_or_default();
-                let watched = |c: &&Cluster| scope.as_ref().is_none_or(|namespace| *namespace == c.0);
+                let watched = |c: &&Place| scope.as_ref().is_none_or(|namespace| *namespace == c.0);
                 let gone = index.claims.keys().filter(watched).filter(|c| !listed.contains(c));
-                let gone: Vec<Cluster> = gone.cloned().collect();
+                let gone: Vec<Place> = gone.cloned().collect();
                 gone.into_iter().flat_map(|cluster| index.set(&cluster, None)).collect()
             }
         };
@@ -66,7 +63,7 @@ impl Claims {
 
 impl Index {
     /// Replaces a cluster's claim; whoever shares a database of the old or the new one is told, when they differ.
-    fn set(&mut self, cluster: &Cluster, claim: Option<Claim>) -> Vec<Cluster> {
+    fn set(&mut self, cluster: &Place, claim: Option<Claim>) -> Vec<Place> {
         let before = match &claim {
             Some(new) => self.claims.insert(cluster.clone(), new.clone()),
             None => self.claims.remove(cluster),
@@ -89,14 +86,10 @@ impl Index {
         others.into_iter().collect()
     }
 
-    fn others<'a>(&self, cluster: &Cluster, claims: impl IntoIterator<Item = &'a Claim>) -> BTreeSet<Cluster> {
+    fn others<'a>(&self, cluster: &Place, claims: impl IntoIterator<Item = &'a Claim>) -> BTreeSet<Place> {
         let databases = claims.into_iter().flat_map(|c| &c.databases);
         databases.filter_map(|d| self.by_database.get(d)).flatten().filter(|c| *c != cluster).cloned().collect()
     }
-}
-
-fn key(cluster: &TemporalCluster) -> Cluster {
-    (cluster.namespace().unwrap_or_default(), cluster.name_any())
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use crate::api::TemporalCluster;
 use crate::api::reference::ClusterRef;
 use crate::plan::seat::{self, Host};
 use futures::channel::mpsc;
-use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,11 +44,11 @@ impl Hosts {
                 index.listing.insert(scope, BTreeSet::new());
             }
             Event::InitApply(cluster) => {
-                index.listing.entry(scope).or_default().insert(key(cluster));
-                index.set(&key(cluster), Some(seat::host(cluster)));
+                index.listing.entry(scope).or_default().insert(ClusterRef::of(cluster));
+                index.set(&ClusterRef::of(cluster), Some(seat::host(cluster)));
             }
-            Event::Apply(cluster) => index.set(&key(cluster), Some(seat::host(cluster))),
-            Event::Delete(cluster) => index.set(&key(cluster), None),
+            Event::Apply(cluster) => index.set(&ClusterRef::of(cluster), Some(seat::host(cluster))),
+            Event::Delete(cluster) => index.set(&ClusterRef::of(cluster), None),
             Event::InitDone => {
                 let seen = index.listing.remove(&scope).unwrap_or_default();
                 let watched = |c: &&ClusterRef| scope.as_ref().is_none_or(|namespace| *namespace == c.namespace);
@@ -113,10 +112,6 @@ impl Index {
     }
 }
 
-fn key(cluster: &TemporalCluster) -> ClusterRef {
-    ClusterRef { namespace: cluster.namespace().unwrap_or_default(), name: cluster.name_any() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +140,7 @@ mod tests {
         hosts.note(None, &Event::Delete(cluster("a", "Unknown")));
         let told: Vec<_> = std::iter::from_fn(|| changes.try_recv().ok()).map(|c| c.to_string()).collect();
         assert_eq!(told, ["ns/a", "ns/a"]);
-        assert_eq!(hosts.get(&key(&cluster("a", ""))), None);
+        assert_eq!(hosts.get(&ClusterRef::of(&cluster("a", ""))), None);
     }
 
     #[test]
@@ -159,7 +154,7 @@ mod tests {
         hosts.note(Some("ns"), &Event::InitApply(cluster("a", "")));
         hosts.note(Some("ns"), &Event::InitDone);
         assert!(hosts.ready("ns").now_or_never().is_some());
-        assert!(hosts.get(&key(&cluster("a", ""))).is_some());
-        assert_eq!(hosts.get(&key(&cluster("gone", ""))), None);
+        assert!(hosts.get(&ClusterRef::of(&cluster("a", ""))).is_some());
+        assert_eq!(hosts.get(&ClusterRef::of(&cluster("gone", ""))), None);
     }
 }
