@@ -2,9 +2,7 @@
 
 mod namespaces;
 mod plan;
-mod preview;
 mod run;
-mod workers;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;

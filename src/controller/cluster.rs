@@ -26,7 +26,7 @@ pub(super) async fn reconcile(cluster: Arc<TemporalCluster>, ctx: Arc<Ctx>) -> R
     let result = guarded(step(&cluster, &ctx).boxed()).await;
     ctx.metrics.reconciled(started.elapsed(), result.as_ref().err().map(Error::class));
     match &result {
-        Ok(_) => ctx.backoff.reset(&key(&cluster)),
+        Ok(_) => ctx.backoff.reset(&ClusterRef::of(&*cluster)),
         // what was planned is told along with it where it happens
         Err(Error::Apply(_) | Error::Report(_)) => {}
         Err(error) if is_told(error, &cluster, &ctx) => {
@@ -51,7 +51,7 @@ fn is_told(error: &Error, cluster: &TemporalCluster, ctx: &Ctx) -> bool {
 /// When to try again after a failure: the longer the more often it failed in a row; a bug of ours last.
 #[allow(clippy::needless_pass_by_value)] // the signature is kube's
 pub(super) fn on_error(cluster: Arc<TemporalCluster>, error: &Error, ctx: Arc<Ctx>) -> Action {
-    let key = key(&cluster);
+    let key = ClusterRef::of(&*cluster);
     let delay = match error.class() {
         Class::Bug => Duration::from_secs(300),
         Class::User | Class::Transient => ctx.backoff.failed(key.clone()),

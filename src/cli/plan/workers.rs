@@ -1,8 +1,10 @@
 //! `temporal-operator plan` of TemporalWorkers.
 
-use super::plan::{Manifests, Outcome, print_all, refused};
-use super::preview::{Amount, each, title, write_steps};
-use super::{Failure, print};
+use super::difference::{Amount, each, title, write_steps};
+use super::manifests::Manifests;
+use super::objects::print_all;
+use super::outcome::{Outcome, refused};
+use crate::cli::{Failure, print};
 use kube::ResourceExt;
 use std::fmt::Write;
 use temporal_operator::api::TemporalWorker;
