@@ -18,6 +18,8 @@ pub mod names {
     pub const SCHEMA: &str = "schema";
     /// The Job before an upgrade.
     pub const BEFORE_UPGRADE: &str = "before-upgrade";
+    /// What all roles have in common.
+    pub const SERVER: &str = "server";
     /// Server config and what belongs to no role.
     pub const CONFIG: &str = "config";
 }

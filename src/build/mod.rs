@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 /// The metadata versions (`resourceVersion`) of the Secrets that the pods read, by Secret name.
 pub type SecretVersions = BTreeMap<String, String>;
 
-/// The objects that do not depend on how far a rollout is: accounts, config, Services, budgets, autoscalers, the Web UI,
+/// The objects that do not depend on how far a rollout is: accounts, config, Services, autoscalers, the Web UI,
 /// the tools, ServiceMonitors.
 ///
 /// # Errors
@@ -49,7 +49,6 @@ pub fn foundation(cluster: &ValidCluster) -> Result<Vec<Object>, Invalid> {
     for role in cluster.roles.keys().copied() {
         objects.push(metadata::role_account(cluster, role));
         objects.push(network::headless_service(cluster, role));
-        objects.push(network::disruption_budget(cluster, role));
         let scaling = cluster.role(role).autoscaling.clone();
         objects.extend(scaling.map(|scaling| autoscaler::of_role(cluster, role, &scaling)));
     }
@@ -75,6 +74,7 @@ pub fn foundation(cluster: &ValidCluster) -> Result<Vec<Object>, Invalid> {
 /// When overrides do not fit the generated Deployment.
 pub fn everything(cluster: &ValidCluster, secrets: &SecretVersions) -> Result<Vec<Object>, Invalid> {
     let mut objects = foundation(cluster)?;
+    objects.push(network::disruption_budget(cluster, 1));
     objects.extend(cluster.stores().map(|store| job::schema(cluster, store, secrets, 1)));
     let config = ServerConfig::render(cluster);
     for role in cluster.roles.keys() {

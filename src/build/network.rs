@@ -1,13 +1,13 @@
-//! Services and disruption budgets of the roles.
+//! Services of the roles, and the disruption budget of all of them.
 
 use super::Object;
-use super::metadata::{metadata, selector, under_ours};
+use super::metadata::{metadata, names, selector, under_ours};
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::validate::ValidCluster;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 /// A TCP port of a Service that leads to a named container port.
@@ -75,18 +75,23 @@ pub(super) fn headless_service(cluster: &ValidCluster, role: Role) -> Object {
     }))
 }
 
-/// One pod of a role at a time may be evicted; an unhealthy one always, so that a node can be drained while the
-/// cluster is broken.
-pub(super) fn disruption_budget(cluster: &ValidCluster, role: Role) -> Object {
+/// As many server pods as that may be evicted at a time, of all roles together; an unhealthy one always, so that a node can
+/// be drained while the cluster is broken. A pod may have one budget only, or it cannot be evicted at all.
+#[must_use]
+pub fn disruption_budget(cluster: &ValidCluster, evictable: i32) -> Object {
+    let mut labels = selector(cluster, names::SERVER);
+    labels.remove(labels::COMPONENT);
+    let roles = LabelSelectorRequirement {
+        key: labels::COMPONENT.to_owned(),
+        operator: "In".to_owned(),
+        values: Some(Role::ALL.iter().map(|role| role.name().to_owned()).collect()),
+    };
     Object::PodDisruptionBudget(Box::new(PodDisruptionBudget {
-        metadata: metadata(cluster, role.name(), role.name()),
+        metadata: metadata(cluster, names::SERVER, names::SERVER),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(evictable)),
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-            selector: Some(LabelSelector {
-                match_labels: Some(selector(cluster, role.name())),
-                ..LabelSelector::default()
-            }),
+            selector: Some(LabelSelector { match_labels: Some(labels), match_expressions: Some(vec![roles]) }),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()

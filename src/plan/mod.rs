@@ -1,6 +1,7 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
 mod autoscaling;
+mod disruption;
 pub mod gate;
 pub mod health;
 mod jobs;
@@ -99,6 +100,7 @@ pub fn cluster(
     schema.stores.visibility_move = visibility::moving(valid, old.persistence.as_ref(), at_rest, now);
 
     let mut objects = build::foundation(valid)?;
+    objects.push(build::network::disruption_budget(valid, disruption::evictable(old, &rollout.roles, now)));
     if gate.is_closed() {
         objects.retain(|o| o.kind() != Kind::Deployment || !seen.lives(&o.key()));
     }

@@ -686,7 +686,7 @@ fn an_internal_frontend_that_is_switched_off_stays_until_no_role_uses_it() {
     }
     let plan = world.step();
     let kinds: Vec<_> = internal(&plan.changes.prune).iter().map(|k| k.kind).collect();
-    let all = [Kind::Deployment, Kind::PodDisruptionBudget, Kind::Service, Kind::Service, Kind::ServiceAccount];
+    let all = [Kind::Deployment, Kind::Service, Kind::Service, Kind::ServiceAccount];
     assert_eq!(kinds, all, "pods go first");
     assert_eq!(world.status.phase, Some(Phase::Ready), "{}", world.message());
 }

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use e2e::cluster::{self, Lent, TAINT};
 use e2e::layout::Node;
 use e2e::load::Report;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::{self, MEMBERSHIP_HEALTHY};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::bed::{Bed, full};
-use super::cluster::{Cluster, ROLES, Scene, VERSION, manifest};
+use super::cluster::{Cluster, ROLES, Scene, VERSION, is_ready, manifest};
 use super::load::{Loaded, assert_nothing_gone, assert_nothing_lost, replicated, steady, turn};
 use super::wait::{PATIENCE, since, until};
 
@@ -67,15 +70,19 @@ async fn loaded(title: &str, what: &str) -> Option<(Nodes, Scene, Cluster, Loade
 async fn nodes_drained_under_load() {
     let Some((nodes, scene, cluster, mut load)) = loaded("drained-nodes", "nodes drained").await else { return };
     let mut took = Vec::new();
+    let all = ready_pods(&cluster).await;
     for node in nodes.lent.nodes() {
         let name = node.name();
         load.phase(&format!("{name} drained"));
         let began = Instant::now();
-        let drain = ["drain", &name, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s"];
-        Bed::get().kubectl(&scene.namespace, &drain).unwrap();
+        let fewest = drained(&cluster, &name).await;
         let empty = since(began);
         cluster.settled().await;
-        took.push(format!("{name} empty after {empty}, settled after {}", since(began)));
+        took.push(format!(
+            "{name} empty after {empty}, settled after {}, never fewer than {fewest} of {all} pods ready",
+            since(began)
+        ));
+        assert!(fewest + 1 >= all, "one pod goes at a time: {took:?}");
         assert_eq!(roles_on(&cluster, *node).await, BTreeSet::new(), "roles with a pod on {name}");
         Bed::get().kubectl(&scene.namespace, &["uncordon", &name]).unwrap();
         sleep(AFTERMATH).await;
@@ -85,6 +92,31 @@ async fn nodes_drained_under_load() {
     let report = load.stop();
     assert_nothing_lost(&report);
     scene.close(&took.join("; ")).await;
+}
+
+/// Drains a node, as people and their tools do: all evictions at once, those that are refused again after 5 s. The fewest
+/// server pods that were ready meanwhile.
+async fn drained(cluster: &Cluster, node: &str) -> usize {
+    let (namespace, node) = (cluster.namespace.clone(), node.to_owned());
+    let drain = spawn_blocking(move || {
+        let drain = ["drain", &node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s"];
+        Bed::get().kubectl(&namespace, &drain).unwrap();
+    });
+    let mut fewest = usize::MAX;
+    while !drain.is_finished() {
+        fewest = fewest.min(ready_pods(cluster).await);
+        sleep(Duration::from_millis(300)).await;
+    }
+    drain.await.unwrap();
+    fewest
+}
+
+/// Server pods that are ready and stay.
+async fn ready_pods(cluster: &Cluster) -> usize {
+    let ours = format!("app.kubernetes.io/name={},app.kubernetes.io/component in ({})", cluster.name, ROLES.join(","));
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let pods = pods.list(&ListParams::default().labels(&ours)).await.unwrap();
+    pods.iter().filter(|pod| is_ready(pod) && pod.metadata.deletion_timestamp.is_none()).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
