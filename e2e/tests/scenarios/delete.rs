@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::bed::Bed;
 use super::cluster::{Cluster, Scene, VERSION, manifest};
-use super::wait::{since, until};
+use super::wait::{PATIENCE, since, until};
 
 const DATABASES: [&str; 2] = ["temporal", "temporal_visibility"];
 
@@ -18,14 +18,16 @@ async fn deletion_leaves_nothing_but_the_databases() {
     cluster.workflow("from-the-first-life").await;
     cluster.lists("from-the-first-life").await;
     let id = cluster.view().await.unwrap().cluster_id;
-    let kinds = kinds();
-    let there = labelled(&cluster, &kinds).unwrap();
-    assert!(there.len() > 30, "the search finds what there is: {there:?}");
+    let there = until("the search finds what there is", PATIENCE, async || {
+        let there = labelled(&cluster)?;
+        if there.len() > 25 { Ok(there) } else { Err(format!("{there:?}")) }
+    })
+    .await;
 
     let began = Instant::now();
     bed.kubectl(&scene.namespace, &["delete", "tc", "main", "--timeout=120s"]).unwrap();
     until("nothing of the cluster is left", Duration::from_secs(120), async || {
-        let left = labelled(&cluster, &kinds)?;
+        let left = labelled(&cluster)?;
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })
     .await;
@@ -49,15 +51,16 @@ async fn deletion_leaves_nothing_but_the_databases() {
         .await;
 }
 
-/// Every kind that can be in a namespace, but events, which stay for an hour.
-fn kinds() -> String {
-    let text = Bed::get().kubectl("default", &["api-resources", "--namespaced", "--verbs=list", "-o", "name"]).unwrap();
-    text.lines().filter(|kind| !kind.starts_with("events")).collect::<Vec<_>>().join(",")
+/// Names of everything with the cluster's labels.
+fn labelled(cluster: &Cluster) -> Result<Vec<String>, String> {
+    let ours = format!("app.kubernetes.io/part-of=temporal,app.kubernetes.io/name={}", cluster.name);
+    let text = Bed::get().kubectl(&cluster.namespace, &["get", &kinds()?, "-l", &ours, "-o", "name"])?;
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Names of everything with the cluster's labels.
-fn labelled(cluster: &Cluster, kinds: &str) -> Result<Vec<String>, String> {
-    let ours = format!("app.kubernetes.io/part-of=temporal,app.kubernetes.io/name={}", cluster.name);
-    let text = Bed::get().kubectl(&cluster.namespace, &["get", kinds, "-l", &ours, "-o", "name"])?;
-    Ok(text.lines().map(str::to_owned).collect())
+/// Every kind that can be in a namespace, but events, which stay for an hour. Other scenarios install kinds and take them
+/// away again.
+fn kinds() -> Result<String, String> {
+    let text = Bed::get().kubectl("default", &["api-resources", "--namespaced", "--verbs=list", "-o", "name"])?;
+    Ok(text.lines().filter(|kind| !kind.starts_with("events")).collect::<Vec<_>>().join(","))
 }
