@@ -102,11 +102,17 @@ fn exactly_one_set(cluster: &Cluster) {
     }
     let mut wanted: Vec<String> = Vec::new();
     for role in ROLES {
-        let kinds = ["serviceaccount", "poddisruptionbudget.policy", "deployment.apps", "replicaset.apps", "pod"];
+        let kinds = ["serviceaccount", "deployment.apps", "replicaset.apps", "pod"];
         wanted.extend(kinds.map(|kind| format!("{kind}/{role}")));
         wanted.push(format!("service/{role}-headless"));
     }
-    let others = ["serviceaccount/schema-setup", "service/frontend", "configmap/config", "configmap/dynamicconfig"];
+    let others = [
+        "serviceaccount/schema-setup",
+        "service/frontend",
+        "configmap/config",
+        "configmap/dynamicconfig",
+        "poddisruptionbudget.policy/server",
+    ];
     wanted.extend(others.map(str::to_owned));
     for store in ["default", "visibility"] {
         wanted.extend(["job.batch", "pod"].map(|kind| format!("{kind}/schema-{store}")));
