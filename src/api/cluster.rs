@@ -47,6 +47,7 @@ use serde_json::{Map, Value};
 #[x_kube(validation = ("!has(self.archival) || !has(self.archival.enabled) || !self.archival.enabled", "spec.archival: not supported yet; remove it or set enabled: false"))]
 #[x_kube(validation = ("!has(self.authorization)", "spec.authorization: not supported yet; remove it"))]
 #[x_kube(validation = ("!has(self.jobInitContainers) || self.jobInitContainers.all(c, !(c.name in ['create-database', 'check-owner', 'setup-schema', 'put-template', 'create-index', 'schema-script-runner']))", "spec.jobInitContainers: create-database, check-owner, setup-schema, put-template, create-index and schema-script-runner are the Job's own containers; choose another name"))]
+// Blocks that are large and mostly unset are boxed, here and below: all clusters there are stay in memory.
 pub struct TemporalClusterSpec {
     /// Server version, `1.31.2` or `1.31` for the newest tested patch. Unset: the newest tested version, chosen once.
     #[serde(default, skip_serializing_if = "Option::is_none")]

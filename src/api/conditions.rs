@@ -1,7 +1,7 @@
 //! Condition types and the rule that times change only on transitions.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 /// The cluster serves: schema, roles and Temporal's own membership are proven.
 pub const READY: &str = "Ready";
@@ -99,6 +99,13 @@ pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     get(conditions, type_).is_some_and(|c| c.status == "True")
 }
 
+/// For how long the condition of that type has been there and not `True`.
+#[must_use]
+pub fn untrue_for(conditions: &[Condition], type_: &str, now: Timestamp) -> Option<SignedDuration> {
+    let condition = get(conditions, type_).filter(|c| c.status != "True")?;
+    Some(now.duration_since(condition.last_transition_time.0))
+}
+
 /// At most `limit` bytes of `text`, cut at a character, with an ellipsis.
 #[must_use]
 pub fn shorten(text: &str, limit: usize) -> String {
@@ -133,9 +140,11 @@ mod tests {
         set(&mut all, READY, Truth::False, ("B", "b"), Some(2), at(20));
         assert_eq!(all[0].last_transition_time.0, at(10));
         assert_eq!((all[0].reason.as_str(), all[0].observed_generation), ("B", Some(2)));
+        assert_eq!(untrue_for(&all, READY, at(25)), Some(SignedDuration::from_secs(15)));
         set(&mut all, READY, Truth::True, ("C", "c"), Some(2), at(30));
         assert_eq!(all[0].last_transition_time.0, at(30));
         assert!(is_true(&all, READY));
+        assert_eq!(untrue_for(&all, READY, at(40)), None);
     }
 
     #[test]

@@ -33,10 +33,16 @@ pub fn child_name(cluster: &ValidCluster, suffix: &str) -> String {
 /// The labels that select the pods of a component; the Go operator's, so that its clusters can be taken over.
 #[must_use]
 pub fn selector(cluster: &ValidCluster, component: &str) -> BTreeMap<String, String> {
+    let mut all = selector_of_all(cluster);
+    all.insert(labels::COMPONENT.to_owned(), component.to_owned());
+    all
+}
+
+/// Those that select the pods of every component.
+pub(super) fn selector_of_all(cluster: &ValidCluster) -> BTreeMap<String, String> {
     BTreeMap::from([
         (labels::NAME.to_owned(), cluster.name.clone()),
         (labels::PART_OF.to_owned(), labels::PART_OF_VALUE.to_owned()),
-        (labels::COMPONENT.to_owned(), component.to_owned()),
     ])
 }
 

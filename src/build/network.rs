@@ -1,7 +1,7 @@
 //! Services of the roles, and the disruption budget of all of them.
 
 use super::Object;
-use super::metadata::{metadata, names, selector, under_ours};
+use super::metadata::{metadata, names, selector, selector_of_all, under_ours};
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::validate::ValidCluster;
@@ -79,8 +79,6 @@ pub(super) fn headless_service(cluster: &ValidCluster, role: Role) -> Object {
 /// be drained while the cluster is broken. A pod may have one budget only, or it cannot be evicted at all.
 #[must_use]
 pub fn disruption_budget(cluster: &ValidCluster, evictable: i32) -> Object {
-    let mut labels = selector(cluster, names::SERVER);
-    labels.remove(labels::COMPONENT);
     let roles = LabelSelectorRequirement {
         key: labels::COMPONENT.to_owned(),
         operator: "In".to_owned(),
@@ -91,7 +89,10 @@ pub fn disruption_budget(cluster: &ValidCluster, evictable: i32) -> Object {
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(evictable)),
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
-            selector: Some(LabelSelector { match_labels: Some(labels), match_expressions: Some(vec![roles]) }),
+            selector: Some(LabelSelector {
+                match_labels: Some(selector_of_all(cluster)),
+                match_expressions: Some(vec![roles]),
+            }),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()

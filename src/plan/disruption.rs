@@ -8,12 +8,11 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 /// Pods that have been missing for so long do not come soon: there is no node for them, or they cannot start.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);
 
-/// One pod of the cluster: when a node is drained, shards, task queues and clients move as in a rollout, once at a time, and
-/// not four servers start at once. Pods that are missing for long are not counted, so that they hold up no drain of the
+/// One pod of the cluster: when a node is drained, shards, task queues and clients move as in a rollout, one after the
+/// other, and not four servers start at once. Pods that are missing for long are not counted, so that they hold up no drain of the
 /// other nodes, unless a role that has several pods would be left without one.
 pub(super) fn evictable(old: &TemporalClusterStatus, roles: &[RoleState], now: Timestamp) -> i32 {
-    let down = conditions::get(&old.conditions, SERVICES_READY).filter(|c| c.status == "False");
-    let is_stuck = down.is_some_and(|c| now.duration_since(c.last_transition_time.0) >= STUCK);
+    let is_stuck = conditions::untrue_for(&old.conditions, SERVICES_READY, now).is_some_and(|time| time >= STUCK);
     let spares = |role: &RoleState| role.wanted < 2 || role.ready > 1;
     if is_stuck && roles.iter().all(spares) { 1 + missing(roles) } else { 1 }
 }

@@ -341,8 +341,7 @@ fn disagreement(cluster: &ValidCluster, rollout: &Rollout, temporal: &Membership
 
 /// The proof was there until a moment ago.
 fn within_patience(old: &TemporalClusterStatus, now: Timestamp) -> bool {
-    conditions::get(&old.conditions, MEMBERSHIP_HEALTHY)
-        .is_none_or(|c| c.status == "True" || now.duration_since(c.last_transition_time.0) < PATIENCE)
+    conditions::untrue_for(&old.conditions, MEMBERSHIP_HEALTHY, now).is_none_or(|time| time < PATIENCE)
 }
 
 /// A change is on its way: the spec has just changed, a schema is due, or a role waits for its turn.

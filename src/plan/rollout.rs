@@ -175,8 +175,7 @@ fn turn(views: &[RoleView<'_>], seen: &Observed, hopeless: bool) -> Option<Role>
 /// Temporal has not been as it should be for longer than a step may take, without anything in motion: a change may be what
 /// heals it.
 fn hopeless(cluster: &ValidCluster, old: &TemporalClusterStatus, now: Timestamp) -> bool {
-    let since = conditions::get(&old.conditions, MEMBERSHIP_HEALTHY).filter(|c| c.status != "True");
-    since.is_some_and(|c| now.duration_since(c.last_transition_time.0) >= timeout(cluster))
+    conditions::untrue_for(&old.conditions, MEMBERSHIP_HEALTHY, now).is_some_and(|time| time >= timeout(cluster))
 }
 
 fn timeout(cluster: &ValidCluster) -> SignedDuration {

@@ -8,7 +8,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 
 /// A watch of the autoscalers that carry our label.
@@ -25,7 +25,7 @@ pub(super) fn watch(
 fn read(scaler: &HorizontalPodAutoscaler) -> Option<(String, Watched<ThinAutoscaler>)> {
     let (owner, mut watched) = super::watched(scaler, ThinAutoscaler::of)?;
     let spec = json!(scaler.spec);
-    watched.found.mark = watched.found.mark.with_version(&essence(scaler).to_string()).with_spec(&spec);
+    watched.found.mark = watched.found.mark.with_version(&essence(scaler)).with_spec(&spec);
     Some((owner, watched))
 }
 
@@ -37,7 +37,7 @@ impl Known {
     fn is_news(&mut self, event: &Event<HorizontalPodAutoscaler>) -> bool {
         match event {
             Event::Apply(scaler) | Event::InitApply(scaler) => {
-                let now = live::hash(&essence(scaler).to_string());
+                let now = live::hash(&essence(scaler));
                 self.0.insert(scaler.uid().unwrap_or_default(), now) != Some(now)
             }
             Event::Delete(scaler) => {
@@ -50,15 +50,17 @@ impl Known {
 }
 
 /// What the operator writes, and whether it can scale.
-fn essence(scaler: &HorizontalPodAutoscaler) -> Value {
+fn essence(scaler: &HorizontalPodAutoscaler) -> String {
     let conditions = scaler.status.iter().flat_map(|s| s.conditions.iter().flatten());
     let conditions: Vec<_> = conditions.map(|c| (&c.type_, &c.status, &c.reason)).collect();
     json!([scaler.spec, scaler.labels(), scaler.annotations(), scaler.metadata.deletion_timestamp, conditions])
+        .to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn scaler(max: i32, status: &Value) -> HorizontalPodAutoscaler {
         serde_json::from_value(json!({

@@ -284,10 +284,10 @@ impl Cluster {
         pods.iter().filter(|p| p.metadata.deletion_timestamp.is_none()).map(fact).collect()
     }
 
-    /// The pods of a role, those that are ending too: a frontend serves on meanwhile.
-    async fn pods_there(&self, role: &str) -> Vec<Pod> {
+    /// The pods of a role, or of several with a comma between, those that are ending too: a frontend serves on meanwhile.
+    pub async fn pods_there(&self, roles: &str) -> Vec<Pod> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let selector = format!("app.kubernetes.io/name={},app.kubernetes.io/component={role}", self.name);
+        let selector = format!("app.kubernetes.io/name={},app.kubernetes.io/component in ({roles})", self.name);
         pods.list(&ListParams::default().labels(&selector)).await.unwrap().items
     }
 

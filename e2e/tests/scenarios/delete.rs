@@ -20,7 +20,7 @@ async fn deletion_leaves_nothing_but_the_databases() {
     let id = cluster.view().await.unwrap().cluster_id;
     let there = until("the search finds what there is", PATIENCE, async || {
         let there = labelled(&cluster)?;
-        if there.len() > 25 { Ok(there) } else { Err(format!("{there:?}")) }
+        if there.len() > 30 { Ok(there) } else { Err(format!("{there:?}")) }
     })
     .await;
 

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use e2e::cluster::{self, Lent, TAINT};
 use e2e::layout::Node;
 use e2e::load::Report;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 use temporal_operator::api::conditions::{self, MEMBERSHIP_HEALTHY};
 use tokio::sync::{Mutex, MutexGuard};
@@ -113,9 +111,7 @@ async fn drained(cluster: &Cluster, node: &str) -> usize {
 
 /// Server pods that are ready and stay.
 async fn ready_pods(cluster: &Cluster) -> usize {
-    let ours = format!("app.kubernetes.io/name={},app.kubernetes.io/component in ({})", cluster.name, ROLES.join(","));
-    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let pods = pods.list(&ListParams::default().labels(&ours)).await.unwrap();
+    let pods = cluster.pods_there(&ROLES.join(",")).await;
     pods.iter().filter(|pod| is_ready(pod) && pod.metadata.deletion_timestamp.is_none()).count()
 }
 
@@ -154,10 +150,11 @@ async fn node_lost_under_load() {
 }
 
 /// The ring drops a lost member after 6 to 9 s, its shards are taken over then, and the SDK tries a start for 10 s: a few
-/// calls are too late. With the servers' defaults it is one in ten (docs/losses.md).
+/// calls of that time are too late. With the servers' defaults it is one in ten (docs/losses.md).
 fn assert_few_errors(report: &Report) {
-    let (due, failed) = report.figures.iter().fold((0, 0), |(due, failed), f| (due + f.due, failed + f.failed));
-    assert!(failed * 100 < due * 2, "{failed} of {due} callers got errors: {:?}", report.errors);
+    let failed: usize = report.figures.iter().map(|f| f.failed).sum();
+    let due = report.figures[1].due;
+    assert!(failed * 100 < due * 3, "{failed} callers got errors, {due} were due meanwhile: {:?}", report.errors);
 }
 
 /// What the operator says first of a ring that is not as it should be.
