@@ -91,12 +91,14 @@ impl Observer {
     pub async fn observe(
         &self,
         cluster: &ValidCluster,
+        generation: Option<i64>,
         live: &Live,
         old: &TemporalClusterStatus,
         now: Timestamp,
     ) -> Result<Observed, ObserveError> {
         let temporal = self.ask_temporal(cluster, live, now).await;
-        let settled = live.deployments.iter().all(|d| is_complete(d))
+        let settled = old.observed_generation == generation
+            && live.deployments.iter().all(|d| is_complete(d))
             && live.jobs.iter().all(|j| is_over(j))
             && counts_agree(live, &temporal)
             && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());

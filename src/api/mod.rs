@@ -94,6 +94,9 @@ pub mod annotations {
     pub const HELD: &str = "temporal.io/held";
     /// On server pods: the metadata versions of the Secrets they read, so that a rotation restarts them.
     pub const SECRETS: &str = "temporal.io/secret-versions";
+    /// On server pods that ran when the dynamic config changed: its hash. A pod that changes is looked at by its kubelet at
+    /// once, and with it the ConfigMaps that it mounts.
+    pub const DYNAMIC_CONFIG: &str = "temporal.io/dynamic-config";
     /// On schema Jobs: which try this is, counted from 1.
     pub const ATTEMPT: &str = "temporal.io/attempt";
     /// On schema Jobs: the server version whose schema they bring the store to.

@@ -3,11 +3,13 @@
 //! An object is sent by server-side apply, and only when it differs: when what is wanted is not what was last sent, or
 //! when the live object changed since and no longer holds what is wanted.
 
-use crate::api::labels;
+use crate::api::{annotations, labels};
 use crate::build::{Kind, Object, ObjectKey};
 use crate::error::{Class, is_terminating, words};
-use crate::plan::{Changes, Handover};
+use crate::plan::{Changes, Delivery, Handover};
 use crate::watches::{Live, Mark, Place, place};
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use memory::Memory;
@@ -76,6 +78,9 @@ pub struct Applied {
     pub deleted: u32,
 }
 
+/// Pods that are told of a change at the same time.
+const AT_ONCE: usize = 8;
+
 /// Field manager of numbers of pods that nobody gives.
 const SCALER: &str = "temporal-operator-scale";
 
@@ -137,6 +142,9 @@ impl Applier {
         for key in &changes.prune {
             self.delete(owner, key, live).await?;
             done.deleted += 1;
+        }
+        if let Some(delivery) = &changes.delivery {
+            self.deliver(owner.namespace(), delivery).await;
         }
         Ok(done)
     }
@@ -216,6 +224,22 @@ impl Applier {
         let api = self.api(owner.namespace(), key.kind);
         let sent = api.patch(&key.name, &PatchParams::apply(SCALER), &Patch::Apply(&body)).await;
         sent.map(drop).map_err(failed("hand over the number of pods of", key))
+    }
+
+    /// Has the kubelets look at the ConfigMaps of pods now. What fails is not tried again: they look within a minute anyway.
+    async fn deliver(&self, namespace: &str, delivery: &Delivery) {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let patch = json!({"metadata": {"annotations": {annotations::DYNAMIC_CONFIG: delivery.hash}}});
+        let params = PatchParams { field_manager: Some(labels::MANAGED_BY_VALUE.to_owned()), ..PatchParams::default() };
+        let tell = async |pod: String| match api.patch_metadata(&pod, &params, &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(error) => {
+                let error = words(&error);
+                tracing::warn!(%namespace, pod, error, "this pod reads its dynamic config later");
+            }
+            Ok(_) => {}
+        };
+        stream::iter(delivery.pods.clone()).for_each_concurrent(AT_ONCE, tell).await;
     }
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.

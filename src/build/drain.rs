@@ -24,8 +24,8 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("matching.shutdownDrainDuration", "15s"),
 ];
 
-/// Key, value while pods of matching or history are replaced, value otherwise. Pods that run read a change within about a
-/// minute, those that start at once.
+/// Key, value while pods of matching or history are replaced, value otherwise. Pods that run read it within
+/// `pollInterval`, those that start at once.
 const WHILE_SHARDS_MOVE: [(&str, &str, &str); 2] = [
     // a call that awaits a result is not told when its shard moves (`service/history/api/get_workflow_util.go`) and asks
     // again after this time, by default 20 s; nor does an SDK try it again when it breaks after ten seconds. Each time is a

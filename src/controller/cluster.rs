@@ -75,7 +75,7 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Ok(valid) => valid,
         Err(invalid) => return refuse(cluster, ctx, &old, &invalid, &live, now).await,
     };
-    let seen = ctx.observer.observe(&valid, &live, &old, now).await?;
+    let seen = ctx.observer.observe(&valid, cluster.metadata.generation, &live, &old, now).await?;
     let look = Look::at(cluster, &live, &seen);
     if let Some(wake) = ctx.settled.still(cluster, look) {
         return Ok(Action::requeue(wake));

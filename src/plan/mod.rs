@@ -1,6 +1,7 @@
 //! Step 3: from what is wanted and what is seen to what is to be done. Pure: the clock is an argument.
 
 mod autoscaling;
+mod delivery;
 mod disruption;
 pub mod gate;
 pub mod health;
@@ -22,6 +23,7 @@ mod wake;
 mod words;
 pub mod worker;
 
+pub use delivery::Delivery;
 pub use status::{Obstacle, obstructed, refused};
 
 pub use observed::{Child, Membership, Observed, TemporalView};
@@ -61,6 +63,8 @@ pub struct Changes {
     pub prune: Vec<ObjectKey>,
     /// Numbers of pods that are the operator's no longer.
     pub handovers: Vec<Handover>,
+    /// Pods that are to read at once what changes in the objects.
+    pub delivery: Option<Delivery>,
 }
 
 /// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
@@ -125,6 +129,7 @@ pub fn cluster(
                 .iter()
                 .filter_map(|o| autoscaling::handover(o, seen.deployments.iter().map(AsRef::as_ref)))
                 .collect(),
+            delivery: delivery::of_dynamic_config(&objects, old, seen),
             objects,
         },
         wake: wake::after(&health, &schema, &rollout, old, seen, now),

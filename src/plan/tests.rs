@@ -15,6 +15,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 mod autoscaling;
+mod delivery;
 mod dual;
 mod faults;
 mod gate;
@@ -547,30 +548,6 @@ fn a_job_at_work_is_waited_for_whatever_it_was_made_for() {
     let plan = world.step();
     assert!(jobs(&plan).is_empty() && plan.changes.prune.is_empty(), "{:?}", plan.changes.prune);
     assert!(world.message().contains("is running"), "{}", world.message());
-}
-
-#[test]
-fn a_dynamic_config_change_touches_one_object() {
-    let mut world = World::serving();
-    let before = world.step();
-    world.resource.spec.dynamic_config =
-        Some(serde_json::from_value(json!({"values": {"limit.blobSize.error": [{"value": 2_097_152}]}})).unwrap());
-    let after = world.step();
-    let changed: Vec<_> = after
-        .changes
-        .objects
-        .iter()
-        .filter(|o| !before.changes.objects.contains(o))
-        .map(|o| o.key().to_string())
-        .collect();
-    assert_eq!(changed, ["ConfigMap c-dynamicconfig"]);
-    let Some(Object::ConfigMap(map)) = after.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig") else {
-        unreachable!()
-    };
-    assert!(
-        map.data.as_ref().unwrap()["dynamic_config.yaml"].contains("value: 2097152"),
-        "integers stay integers: {map:?}"
-    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         namespace: resource.namespace().unwrap_or_else(|| "default".to_owned()),
         // offline, what it will be in the end
         established: owner.is_none() || proven,
-        // the role before it counts too: pods read a changed dynamic config within about a minute
+        // one long step, not one for each role: each change is delivered to all pods
         shards_move: matches!(step, Some(Role::Matching | Role::History)),
         owner,
         temporal_name: spec.cluster_name.clone().unwrap_or_else(|| name.clone()),

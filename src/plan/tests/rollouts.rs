@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetSpec};
 use serde_json::Value;
 
 impl World {
-    fn restart(&mut self, at: &str) {
+    pub(super) fn restart(&mut self, at: &str) {
         let notes = self.resource.metadata.annotations.get_or_insert_default();
         notes.insert(annotations::RESTARTED_AT.to_owned(), at.to_owned());
     }

@@ -26,6 +26,7 @@ pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Ch
         prune: prune.collect(),
         handovers: objects.iter().filter_map(|o| handover(o, seen.deployments.values())).collect(),
         objects,
+        delivery: None,
     }
 }
 
