@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use super::{Bed, PATIENCE};
+use super::{Bed, PATIENCE, operator};
 use crate::cluster::{self, Lent, TAINT};
 use crate::demo::register_namespace;
 use crate::image::ctr;
@@ -36,12 +36,20 @@ const RECONNECTED: Duration = Duration::from_mins(12);
 const AWAY: Duration = Duration::from_secs(60);
 
 const BASELINE: &str = "all Deployments at once";
-/// How long a changed dynamic config takes to reach every server at most: a kubelet's period and the server's.
-const SPREAD: Duration = Duration::from_secs(90);
+const BY_HAND: &str = "by hand, one role at a time";
+/// Order of the roles by hand.
+const HAND_ORDER: [&str; 4] = ["matching", "history", "frontend", "worker"];
+/// How long a changed dynamic config takes to reach every server at most: twice the server's period.
+const SPREAD: Duration = Duration::from_secs(20);
 
 /// What is seen of a phase at best, by its name.
-const LIMITS: [(&str, &str); 6] = [
+const LIMITS: [(&str, &str); 7] = [
     (BASELINE, "the baseline: what a restart without the operator, and without its dynamic config, costs"),
+    (
+        BY_HAND,
+        "the operator is away; its probes and Deployments, with 5 s for a pod to be counted and the dynamic config of a careful \
+         user; `kubectl rollout restart` and `kubectl rollout status` for one role after the other",
+    ),
     (
         "history killed",
         "the connection breaks at once; the shards wait until the container runs again or the ring drops it (8 s)",
@@ -95,14 +103,18 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
     ));
     phases.push(("node cut off".to_owned(), Box::new(|| cluster::cut(lost.get()).map(|()| sleep(AWAY)))));
     phases.push(("node back".to_owned(), Box::new(|| cluster::join(lost.get()).and_then(|()| bed.settled()))));
-    phases.push((
-        "with Temporal's defaults".to_owned(),
-        Box::new(|| {
-            bed.kubectl(["apply", "-f", "-"]).input(manifest(&without_the_operators()).to_string()).run()?;
+    let configured = |values: Value| -> Work<'_> {
+        Box::new(move || {
+            bed.kubectl(["apply", "-f", "-"]).input(manifest(&values).to_string()).run()?;
             sleep(calm.max(SPREAD));
             Ok(())
-        }),
-    ));
+        })
+    };
+    phases.push(("with the settings by hand".to_owned(), configured(by_hand())));
+    phases.push((BY_HAND.to_owned(), Box::new(|| bed.roll_by_hand())));
+    phases
+        .push(("the operator is back".to_owned(), Box::new(|| operator::start(bed.kube).and_then(|()| bed.settled()))));
+    phases.push(("with Temporal's defaults".to_owned(), configured(without_the_operators())));
     // the baseline comes last: what it piles up would be seen in whatever follows
     phases.push((BASELINE.to_owned(), Box::new(|| bed.restart_all())));
     phases.push(("at the end".to_owned(), rest(calm)));
@@ -142,7 +154,28 @@ fn without_the_operators() -> Value {
         ("matching.shutdownDrainDuration", "0s"),
         ("matching.longPollExpirationInterval", "1m"),
     ];
-    values.into_iter().map(|(key, value)| (key.to_owned(), json!([{"value": value}]))).collect::<Map<_, _>>().into()
+    everywhere(&values)
+}
+
+/// What somebody sets who restarts one role after the other by hand, and the server's own values of what is left.
+fn by_hand() -> Value {
+    let values = [
+        ("frontend.shutdownFailHealthCheckDuration", "5s"),
+        ("frontend.shutdownDrainDuration", "10s"),
+        ("history.shutdownDrainDuration", "15s"),
+        ("history.alignMembershipChange", "10s"),
+        ("history.startupMembershipJoinDelay", "5s"),
+        ("history.longPollExpirationInterval", "20s"),
+        ("matching.shutdownDrainDuration", "15s"),
+        ("matching.alignMembershipChange", "10s"),
+        ("matching.longPollExpirationInterval", "1m"),
+        ("matching.membershipUnloadDelay", "500ms"),
+    ];
+    everywhere(&values)
+}
+
+fn everywhere(values: &[(&str, &str)]) -> Value {
+    values.iter().map(|(key, value)| ((*key).to_owned(), json!([{"value": value}]))).collect::<Map<_, _>>().into()
 }
 
 fn manifest(dynamic_config: &Value) -> Value {
@@ -184,6 +217,18 @@ impl Bed<'_> {
         // an annotation is no new generation: what is waited for is the rollout's end, once it has begun
         self.kubectl(["wait", "--for=jsonpath={.status.rollout.step.role}", &cluster, PATIENCE]).run()?;
         self.settled()
+    }
+
+    /// As a careful user does it who has no operator.
+    fn roll_by_hand(&self) -> Result<()> {
+        operator::stop(self.kube)?;
+        for role in HAND_ORDER {
+            let name = format!("deployment/{NAME}-{role}");
+            self.kubectl(["patch", &name, "-p", r#"{"spec": {"minReadySeconds": 5}}"#]).run()?;
+            self.kubectl(["rollout", "restart", &name]).run()?;
+            self.kubectl(["rollout", "status", &name, PATIENCE]).run()?;
+        }
+        Ok(())
     }
 
     /// As a chart or a user in a hurry does it.

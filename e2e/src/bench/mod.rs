@@ -3,6 +3,7 @@
 mod by_hand;
 mod load;
 mod measure;
+mod operator;
 mod page;
 mod scale;
 mod scaling;

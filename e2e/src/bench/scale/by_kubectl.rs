@@ -9,10 +9,9 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 
 use super::{Bench, NAMESPACE, manifest};
-use crate::bench::by_hand;
+use crate::bench::{by_hand, operator};
 use crate::demo::Kube;
 
-const OPERATOR: [&str; 3] = ["-n", "temporal-operator-system", "deployment/temporal-operator"];
 /// As many at a time as the operator works on.
 const AT_A_TIME: usize = 8;
 const PATIENCE: &str = "--timeout=900s";
@@ -31,7 +30,7 @@ pub(crate) struct ByKubectl {
 /// Applies the objects of so many clusters while no operator runs.
 pub(super) fn run(bench: &Bench<'_>, operator: &Path, count: usize) -> Result<ByKubectl> {
     let lists = lists(bench, operator, count)?;
-    scale_operator(bench.kube, 0)?;
+    operator::stop(bench.kube)?;
     let (before, started) = (bench.cpu()?, Instant::now());
     thread::scope(|scope| {
         let all: Vec<_> = lists.iter().map(|list| scope.spawn(|| apply(bench.kube, list))).collect();
@@ -41,20 +40,6 @@ pub(super) fn run(bench: &Bench<'_>, operator: &Path, count: usize) -> Result<By
     wait(bench.kube, "Available", "deployment")?;
     let (seconds, after) = (started.elapsed().as_secs_f64(), bench.cpu()?);
     Ok(ByKubectl { seconds, api_cpu: after.0 - before.0, controllers_cpu: after.1 - before.1 })
-}
-
-/// Starts the operator again.
-pub(super) fn operator_back(kube: &Kube) -> Result<()> {
-    scale_operator(kube, 1)
-}
-
-fn scale_operator(kube: &Kube, replicas: usize) -> Result<()> {
-    let [flag, namespace, deployment] = OPERATOR;
-    kube.kubectl().args([flag, namespace, "scale", deployment, &format!("--replicas={replicas}")]).run()?;
-    let gone = ["wait", "--for=delete", "pods", "--all", PATIENCE];
-    let there = ["rollout", "status", deployment, PATIENCE];
-    let then: &[&str] = if replicas == 0 { &gone } else { &there };
-    kube.kubectl().args([flag, namespace]).args(then).run()
 }
 
 /// What `temporal-operator plan` prints for each cluster, in as many lists as are applied at a time.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::measure::{self, Calls, Process};
-use super::{Cost, alone, page, settled};
+use super::{Cost, alone, operator, page, settled};
 use crate::demo::{Install, Kube, install};
 use crate::layout::Layout;
 use crate::step::{Screen, Step};
@@ -123,7 +123,7 @@ fn without(screen: &Screen, bench: &Bench<'_>, operator: &Path, count: usize) ->
     let name = format!("the objects of {count} clusters, without the operator");
     let took = screen.step(&name, |_| by_kubectl::run(bench, operator, count))?;
     remove(screen, bench.kube)?;
-    by_kubectl::operator_back(bench.kube)?;
+    operator::start(bench.kube)?;
     Ok(took)
 }
 
