@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use temporal_operator::api::status::Phase;
-use temporal_operator::api::{self, TemporalCluster};
+use temporal_operator::api::{self, TemporalCluster, annotations};
 use temporal_operator::controller::{self, Settings};
 use temporal_operator::lease::Leadership;
 use temporal_operator::telemetry::Metrics;
@@ -102,7 +102,8 @@ impl World {
 
     /// The end state: everything there is, without what differs from run to run.
     pub fn state(&self) -> BTreeMap<String, Value> {
-        self.api.dump(&["generation", "observedGeneration"])
+        // whether a pod has been told of a change depends on when it was made, and it knows the config all the same
+        self.api.dump(&["generation", "observedGeneration", annotations::DYNAMIC_CONFIG])
     }
 
     /// What the operator wrote, events left out.
