@@ -129,7 +129,7 @@ pub fn cluster(
                 .iter()
                 .filter_map(|o| autoscaling::handover(o, seen.deployments.iter().map(AsRef::as_ref)))
                 .collect(),
-            delivery: delivery::of_dynamic_config(&objects, old, seen),
+            delivery: delivery::of_dynamic_config(valid, &objects, old, seen),
             objects,
         },
         wake: wake::after(&health, &schema, &rollout, old, seen, now),

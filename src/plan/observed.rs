@@ -3,6 +3,7 @@
 use crate::api::labels;
 use crate::api::services::Role;
 use crate::build::{Object, ObjectKey};
+use crate::plan::ROLL_ORDER;
 use crate::plan::neighbours::Taken;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
@@ -152,5 +153,10 @@ impl Observed {
             .iter()
             .map(AsRef::as_ref)
             .filter(move |p| p.labels().get(labels::COMPONENT).is_some_and(|c| c == component))
+    }
+
+    /// Pods of all roles of the server.
+    pub fn server_pods(&self) -> impl Iterator<Item = &Pod> {
+        ROLL_ORDER.iter().flat_map(|role| self.pods_of(role.name()))
     }
 }

@@ -8,6 +8,7 @@ mod role;
 
 pub use failure::is_late;
 pub use ring::difference as ring_difference;
+pub(super) use ring::is_ending;
 pub use role::{Progress, RoleState, has_stalled, is_complete};
 
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};
@@ -103,7 +104,7 @@ pub fn plan(
         roles: views.iter().map(RoleView::state).collect(),
         record: record(cluster, &before, &views, turn, failed, now),
         paused,
-        draining: ROLL_ORDER.iter().flat_map(|r| seen.pods_of(r.name())).any(ring::is_ending),
+        draining: seen.server_pods().any(is_ending),
     };
     rollout.roles.sort_by_key(|s| s.role);
     for view in views {

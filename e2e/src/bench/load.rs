@@ -42,6 +42,36 @@ const HAND_ORDER: [&str; 4] = ["matching", "history", "frontend", "worker"];
 /// How long a changed dynamic config takes to reach every server at most: twice the server's period.
 const SPREAD: Duration = Duration::from_secs(20);
 
+/// Keys of the dynamic config and their values, for everybody.
+type Settings = [(&'static str, &'static str)];
+
+/// The server's own values (1.31, `common/dynamicconfig/constants.go`) of what the operator sets otherwise for the sake of
+/// pods that leave.
+const SERVERS_OWN: &Settings = &[
+    ("frontend.shutdownFailHealthCheckDuration", "0s"),
+    ("frontend.shutdownDrainDuration", "0s"),
+    ("history.longPollExpirationInterval", "20s"),
+    ("history.alignMembershipChange", "0s"),
+    ("history.shutdownDrainDuration", "0s"),
+    ("matching.alignMembershipChange", "0s"),
+    ("matching.shutdownDrainDuration", "0s"),
+    ("matching.longPollExpirationInterval", "1m"),
+];
+
+/// What somebody sets who restarts one role after the other by hand, and the server's own values of what is left.
+const SET_BY_HAND: &Settings = &[
+    ("frontend.shutdownFailHealthCheckDuration", "5s"),
+    ("frontend.shutdownDrainDuration", "10s"),
+    ("history.shutdownDrainDuration", "15s"),
+    ("history.alignMembershipChange", "10s"),
+    ("history.startupMembershipJoinDelay", "5s"),
+    ("history.longPollExpirationInterval", "20s"),
+    ("matching.shutdownDrainDuration", "15s"),
+    ("matching.alignMembershipChange", "10s"),
+    ("matching.longPollExpirationInterval", "1m"),
+    ("matching.membershipUnloadDelay", "500ms"),
+];
+
 /// What is seen of a phase at best, by its name.
 const LIMITS: [(&str, &str); 7] = [
     (BASELINE, "the baseline: what a restart without the operator, and without its dynamic config, costs"),
@@ -72,7 +102,7 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
         Lent::some(screen, bed.layout, PODS - 1, versions::TEMPORAL)?.context("a testbed with one node is needed")?;
     bed.prepare()?;
     screen.step("a cluster of three pods a role", |_| {
-        bed.kubectl(["apply", "-f", "-"]).input(manifest(&json!({})).to_string()).run()?;
+        bed.kubectl(["apply", "-f", "-"]).input(manifest(&[]).to_string()).run()?;
         bed.settled()
     })?;
     let service = bed.kube.service_ip(bed.namespace, &format!("{NAME}-frontend"))?;
@@ -103,18 +133,18 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
     ));
     phases.push(("node cut off".to_owned(), Box::new(|| cluster::cut(lost.get()).map(|()| sleep(AWAY)))));
     phases.push(("node back".to_owned(), Box::new(|| cluster::join(lost.get()).and_then(|()| bed.settled()))));
-    let configured = |values: Value| -> Work<'_> {
+    let configured = |settings: &'static Settings| -> Work<'_> {
         Box::new(move || {
-            bed.kubectl(["apply", "-f", "-"]).input(manifest(&values).to_string()).run()?;
+            bed.kubectl(["apply", "-f", "-"]).input(manifest(settings).to_string()).run()?;
             sleep(calm.max(SPREAD));
             Ok(())
         })
     };
-    phases.push(("with the settings by hand".to_owned(), configured(by_hand())));
+    phases.push(("with the settings by hand".to_owned(), configured(SET_BY_HAND)));
     phases.push((BY_HAND.to_owned(), Box::new(|| bed.roll_by_hand())));
     phases
         .push(("the operator is back".to_owned(), Box::new(|| operator::start(bed.kube).and_then(|()| bed.settled()))));
-    phases.push(("with Temporal's defaults".to_owned(), configured(without_the_operators())));
+    phases.push(("with Temporal's defaults".to_owned(), configured(SERVERS_OWN)));
     // the baseline comes last: what it piles up would be seen in whatever follows
     phases.push((BASELINE.to_owned(), Box::new(|| bed.restart_all())));
     phases.push(("at the end".to_owned(), rest(calm)));
@@ -141,44 +171,9 @@ fn node_without_the_load(service_ip: &str, nodes: &[Node]) -> Result<Node> {
     }
 }
 
-/// The server's own values (1.31, `common/dynamicconfig/constants.go`) of what the operator sets otherwise for the sake of
-/// pods that leave.
-fn without_the_operators() -> Value {
-    let values = [
-        ("frontend.shutdownFailHealthCheckDuration", "0s"),
-        ("frontend.shutdownDrainDuration", "0s"),
-        ("history.longPollExpirationInterval", "20s"),
-        ("history.alignMembershipChange", "0s"),
-        ("history.shutdownDrainDuration", "0s"),
-        ("matching.alignMembershipChange", "0s"),
-        ("matching.shutdownDrainDuration", "0s"),
-        ("matching.longPollExpirationInterval", "1m"),
-    ];
-    everywhere(&values)
-}
-
-/// What somebody sets who restarts one role after the other by hand, and the server's own values of what is left.
-fn by_hand() -> Value {
-    let values = [
-        ("frontend.shutdownFailHealthCheckDuration", "5s"),
-        ("frontend.shutdownDrainDuration", "10s"),
-        ("history.shutdownDrainDuration", "15s"),
-        ("history.alignMembershipChange", "10s"),
-        ("history.startupMembershipJoinDelay", "5s"),
-        ("history.longPollExpirationInterval", "20s"),
-        ("matching.shutdownDrainDuration", "15s"),
-        ("matching.alignMembershipChange", "10s"),
-        ("matching.longPollExpirationInterval", "1m"),
-        ("matching.membershipUnloadDelay", "500ms"),
-    ];
-    everywhere(&values)
-}
-
-fn everywhere(values: &[(&str, &str)]) -> Value {
-    values.iter().map(|(key, value)| ((*key).to_owned(), json!([{"value": value}]))).collect::<Map<_, _>>().into()
-}
-
-fn manifest(dynamic_config: &Value) -> Value {
+fn manifest(settings: &Settings) -> Value {
+    let dynamic_config: Map<String, Value> =
+        settings.iter().map(|(key, value)| ((*key).to_owned(), json!([{"value": value}]))).collect();
     let store = |database: &str| {
         json!({
             "sql": {"pluginName": "postgres12", "user": "temporal", "databaseName": database, "connectAddr": "postgres:5432"},

@@ -3,23 +3,24 @@
 use anyhow::Result;
 
 use super::PATIENCE;
-use crate::demo::Kube;
-
-const OPERATOR: [&str; 3] = ["-n", "temporal-operator-system", "deployment/temporal-operator"];
+use crate::demo::{Kube, OPERATOR, OPERATOR_NAMESPACE};
 
 /// Waits until it is gone.
 pub(super) fn stop(kube: &Kube) -> Result<()> {
-    scale(kube, 0, &["wait", "--for=delete", "pods", "--all", PATIENCE])
+    scale(kube, 0)?;
+    kubectl(kube, &["wait", "--for=delete", "pods", "--all", PATIENCE])
 }
 
 /// Waits until it is ready.
 pub(super) fn start(kube: &Kube) -> Result<()> {
-    let [.., deployment] = OPERATOR;
-    scale(kube, 1, &["rollout", "status", deployment, PATIENCE])
+    scale(kube, 1)?;
+    kubectl(kube, &["rollout", "status", "deployment", OPERATOR, PATIENCE])
 }
 
-fn scale(kube: &Kube, replicas: usize, then: &[&str]) -> Result<()> {
-    let [flag, namespace, deployment] = OPERATOR;
-    kube.kubectl().args([flag, namespace, "scale", deployment, &format!("--replicas={replicas}")]).run()?;
-    kube.kubectl().args([flag, namespace]).args(then).run()
+fn scale(kube: &Kube, replicas: usize) -> Result<()> {
+    kubectl(kube, &["scale", "deployment", OPERATOR, &format!("--replicas={replicas}")])
+}
+
+fn kubectl(kube: &Kube, args: &[&str]) -> Result<()> {
+    kube.kubectl().args(["-n", OPERATOR_NAMESPACE]).args(args).run()
 }

@@ -8,7 +8,7 @@ mod temporal;
 mod worker;
 
 pub use kube::Kube;
-pub use operator::{Install, install};
+pub use operator::{Install, OPERATOR, OPERATOR_NAMESPACE, install};
 pub use remote::{Loading, demo as demo_on};
 pub use summary::env;
 pub use temporal::register_namespace;

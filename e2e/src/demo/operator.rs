@@ -13,8 +13,10 @@ use crate::failure::WithRemedy;
 use crate::layout::Layout;
 use crate::step::{Screen, Step};
 
-const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
-const OPERATOR: &str = "temporal-operator";
+/// Where `config/default` installs the operator.
+pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
+/// Name of its Deployment.
+pub const OPERATOR: &str = "temporal-operator";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How the operator is installed.

@@ -77,7 +77,7 @@ fn address(pod: &Pod) -> Option<&str> {
 }
 
 /// On its way out.
-pub(super) fn is_ending(pod: &Pod) -> bool {
+pub(in crate::plan) fn is_ending(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some()
 }
 

@@ -21,7 +21,8 @@ impl World {
     }
 }
 
-fn map(plan: &Plan) -> &ConfigMap {
+/// The ConfigMap of the dynamic config.
+pub(super) fn map(plan: &Plan) -> &ConfigMap {
     match plan.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig") {
         Some(Object::ConfigMap(map)) => map,
         other => unreachable!("{other:?}"),

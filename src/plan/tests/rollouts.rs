@@ -258,9 +258,7 @@ fn an_upgrade_of_two_minors_goes_by_the_one_between() {
 }
 
 fn dynamic_config(plan: &Plan) -> Value {
-    let map = plan.changes.objects.iter().find(|o| o.key().name == "c-dynamicconfig");
-    let Some(Object::ConfigMap(map)) = map else { unreachable!() };
-    serde_yaml::from_str(&map.data.as_ref().unwrap()["dynamic_config.yaml"]).unwrap()
+    serde_yaml::from_str(&delivery::map(plan).data.as_ref().unwrap()["dynamic_config.yaml"]).unwrap()
 }
 
 #[test]
