@@ -171,7 +171,8 @@ pub struct SqlSpec {
     #[schemars(length(max = 16))]
     #[x_kube(validation = ("self == 'tcp'", "sql.connectProtocol: only tcp is supported"))]
     pub connect_protocol: Option<String>,
-    /// Further connection parameters, given to the server and to the schema tool.
+    /// Further connection parameters, given to the server and to the schema tool. Default:
+    /// `idle_in_transaction_session_timeout: 5s`; `0` leaves that one away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "attributes")]
     pub connect_attributes: Option<BTreeMap<String, String>>,

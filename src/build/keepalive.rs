@@ -12,17 +12,13 @@ use serde_json::{Map, Value, json};
 const SWITCHES: [&str; 2] = ["system.enableInternodeClientKeepAlive", "system.enableInternodeServerKeepAlive"];
 
 /// What the roles that are called by others say of connections to them, below `services.<role>.rpc`. 10 s is the least that
-/// gRPC takes of a client between two looks. The time-out is also the socket's own for data that nobody acknowledges. It is
-/// longer than the ring takes to drop a member (6 to 9 s): a call whose connection breaks before that is tried again at the
-/// same member, and waits 20 s for a connection (`common/rpc/grpc.go`, `minConnectTimeout`).
+/// gRPC takes of a client between two looks. The time-out is also the socket's own for data that nobody acknowledges.
 pub(super) fn connections(role: Role) -> Value {
-    if !matches!(role, Role::History | Role::Matching) {
-        return json!({});
-    }
+    let Some(timeout) = timeout(role) else { return json!({}) };
     json!({
         "clientConnectionConfig": {
             "keepAliveClientParameters": {
-                "keepAliveTime": "10s", "keepAliveTimeout": "10s", "keepAlivePermitWithoutStream": true,
+                "keepAliveTime": "10s", "keepAliveTimeout": timeout, "keepAlivePermitWithoutStream": true,
             },
         },
         "keepAliveServerConfig": {
@@ -32,6 +28,19 @@ pub(super) fn connections(role: Role) -> Value {
             "keepAliveEnforcementPolicy": {"minTime": "5s", "permitWithoutStream": true},
         },
     })
+}
+
+/// Longer than the ring takes to drop a member: a call whose connection breaks before that is tried again at the same member,
+/// and waits 20 s for a connection (`common/rpc/grpc.go`, `minConnectTimeout`). The ring takes 8 s for one pod and up to 14 s
+/// for those of a node: a ping (1.5 s), the answers of three others, which for one that is gone as well take 5 s (`ringpop-go`,
+/// `swim/ping_request_sender.go`, waits for all), and 5 s under suspicion. A call to history can go nowhere else. What fails at
+/// matching mostly can: a poll goes to any partition, and until it is given up its worker gets nothing.
+fn timeout(role: Role) -> Option<&'static str> {
+    match role {
+        Role::History => Some("15s"),
+        Role::Matching => Some("12s"),
+        _ => None,
+    }
 }
 
 /// Adds the switches that the user has not set.

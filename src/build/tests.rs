@@ -249,7 +249,10 @@ fn the_tool_gets_tls_attributes_and_the_migration_user_by_environment() {
     assert_eq!(env("SQL_HOST")["value"], "[fd00::1]");
     assert_eq!(env("SQL_USER")["value"], "owner");
     assert_eq!(env("SQL_PASSWORD")["valueFrom"]["secretKeyRef"], json!({"name": "o", "key": "k"}));
-    assert_eq!(env("SQL_CONNECT_ATTRIBUTES")["value"], "application_name=a%26b%3Dc+%24%28SQL_USER%29+%2541%2B");
+    assert_eq!(
+        env("SQL_CONNECT_ATTRIBUTES")["value"],
+        "application_name=a%26b%3Dc+%24%28SQL_USER%29+%2541%2B&idle_in_transaction_session_timeout=5s"
+    );
     assert_eq!(env("SQL_TLS")["value"], "true");
     assert_eq!(env("SQL_TLS_DISABLE_HOST_VERIFICATION")["value"], "true");
     assert_eq!(env("SQL_TLS_CA_FILE")["value"], "/etc/tls/datastores/ca/visibility/ca.pem");

@@ -3,7 +3,7 @@
 /// Words, all of which must be there in this order, and the remedy. The first row that fits speaks, so the special stands
 /// before the general. Words are PostgreSQL's (`src/backend`, English messages), Go's network and TLS libraries' and
 /// Kubernetes' own.
-const TABLE: [(&[&str], &str); 46] = [
+const TABLE: [(&[&str], &str); 47] = [
     (&["pull"], "correct the image in the manifest, or give imagePullSecrets that may pull it"),
     (
         &["belongs to the Temporal cluster"],
@@ -21,6 +21,7 @@ const TABLE: [(&[&str], &str); 46] = [
     (&["merge a non object mapping"], OTHER_TYPE),
     (&["merge an object mapping"], OTHER_TYPE),
     (&["index", "does not exist"], "create the index, or let the operator do it: skipCreate: false"),
+    (&["unsupported startup parameter"], STARTUP_PARAMETER),
     (&["no pg_hba.conf entry"], "let the database's pg_hba.conf admit this user from the pods' addresses"),
     (&["role", "does not exist"], "create that user in the database, or correct the user in the manifest"),
     (&["database", "does not exist"], "create the database, or let the operator do it: skipCreate: false"),
@@ -76,6 +77,8 @@ const TABLE: [(&[&str], &str); 46] = [
 /// The server says why at the top of its log, of which Kubernetes keeps only the end.
 const NO_CONNECTION: &str = "the database does not answer or refuses this user: see that it runs, and correct address, user \
      and password; the top of the container's log says which";
+const STARTUP_PARAMETER: &str = "name the parameter in PgBouncer's ignore_startup_parameters, or take it out of sql.connectAttributes; \
+     there idle_in_transaction_session_timeout: \"0\" leaves the default away";
 const NO_ANSWER: &str = "see that the database runs, and that pods of this namespace reach it";
 const NO_SEARCH: &str = "see that Elasticsearch runs, behind its proxy too, and correct elasticsearch.url";
 const OTHER_TYPE: &str =
@@ -113,6 +116,7 @@ mod tests {
 
     #[rstest]
     #[case("pq: password authentication failed for user \"temporal\"", "correct the password")]
+    #[case("pq: unsupported startup parameter: idle_in_transaction_session_timeout", "ignore_startup_parameters")]
     #[case("dial tcp: lookup nowhere on 10.96.0.10:53: no such host", "correct the host")]
     #[case("dial tcp 10.0.0.1:5432: connect: connection refused", "see that the database runs")]
     #[case("elastic: Error 401 (Unauthorized)", "elasticsearch.username")]

@@ -3,6 +3,7 @@
 use super::datastore::{Engine, StoreKind, ValidSql, ValidStore};
 use super::{Problems, elasticsearch, observability, tls};
 use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
+use std::collections::BTreeMap;
 
 /// Reads one store; `None` when it has no database to speak of.
 pub(super) fn read(kind: StoreKind, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidStore> {
@@ -59,12 +60,30 @@ fn read_sql(kind: StoreKind, path: &str, sql: &SqlSpec, problems: &mut Problems)
         database: sql.database_name.clone(),
         user: sql.user.clone(),
         max_server_connections: sql.max_server_connections,
-        connect_attributes: sql.connect_attributes.clone().unwrap_or_default(),
+        connect_attributes: connect_attributes(sql),
         max_conns,
         max_idle_conns: sql.max_idle_conns.unwrap_or(max_conns),
         max_conn_lifetime: sql.max_conn_lifetime.clone().unwrap_or_else(|| "1h".to_owned()),
         task_scan_partitions: sql.task_scan_partitions,
     })
+}
+
+/// PostgreSQL ends a session that leaves a transaction open without a word for so long (5 s), and frees its locks. A server
+/// whose node dies in one keeps its history shard, or its partition of a task queue, locked until then, by PostgreSQL's
+/// default until TCP gives its connection up: minutes to hours. The ring drops such a server after 8 s.
+const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+
+/// What the user gives, and the time-out above unless they set it. `0` leaves it away, for proxies that refuse parameters they
+/// do not know (PgBouncer).
+fn connect_attributes(sql: &SqlSpec) -> BTreeMap<String, String> {
+    let mut all = sql.connect_attributes.clone().unwrap_or_default();
+    let (key, default) = IDLE_IN_TRANSACTION;
+    match all.get(key).map(String::as_str) {
+        None => _ = all.insert(key.to_owned(), default.to_owned()),
+        Some("0") => _ = all.remove(key),
+        Some(_) => {}
+    }
+    all
 }
 
 fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
@@ -225,6 +244,19 @@ fn split_address(address: &str) -> Option<(String, u16)> {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use serde_json::{Value, json};
+
+    #[rstest]
+    #[case::default(json!({}), json!({"idle_in_transaction_session_timeout": "5s"}))]
+    #[case::theirs(
+        json!({"application_name": "a", "idle_in_transaction_session_timeout": "1min"}),
+        json!({"application_name": "a", "idle_in_transaction_session_timeout": "1min"})
+    )]
+    #[case::off(json!({"application_name": "a", "idle_in_transaction_session_timeout": "0"}), json!({"application_name": "a"}))]
+    fn sessions_that_idle_in_a_transaction(#[case] given: Value, #[case] expected: Value) {
+        let spec = json!({"pluginName": "postgres12", "user": "u", "databaseName": "d", "connectAddr": "db:5432", "connectAttributes": given});
+        assert_eq!(json!(connect_attributes(&serde_json::from_value(spec).unwrap())), expected);
+    }
 
     #[rstest]
     #[case("db:5432", Some(("db", 5432)))]

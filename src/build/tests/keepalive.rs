@@ -15,7 +15,7 @@ fn a_users_own_time_out_and_switch_win() {
     let none = Value::Null;
     assert_eq!(
         ["history", "matching", "frontend", "worker"].map(client),
-        [with("20s"), with("10s"), none.clone(), none]
+        [with("20s"), with("12s"), none.clone(), none]
     );
     let written = body(&cluster, Kind::ConfigMap, "c-dynamicconfig")["data"]["dynamic_config.yaml"].to_string();
     assert!(!written.contains("enableInternodeClientKeepAlive"), "{written}");
