@@ -30,11 +30,11 @@ pub(super) fn connections(role: Role) -> Value {
     })
 }
 
-/// Longer than the ring takes to drop a member: a call whose connection breaks before that is tried again at the same member,
-/// and waits 20 s for a connection (`common/rpc/grpc.go`, `minConnectTimeout`). The ring takes 8 s for one pod and up to 14 s
-/// for those of a node: a ping (1.5 s), the answers of three others, which for one that is gone as well take 5 s (`ringpop-go`,
-/// `swim/ping_request_sender.go`, waits for all), and 5 s under suspicion. A call to history can go nowhere else. What fails at
-/// matching mostly can: a poll goes to any partition, and until it is given up its worker gets nothing.
+/// A call whose connection breaks before the ring has dropped the member is tried again at the same one, and waits 20 s for a
+/// connection (`common/rpc/grpc.go`, `minConnectTimeout`). The ring takes 8 s for one pod and up to 14 s for those of a node: a
+/// ping (1.5 s), the answers of three others, which for one that is gone as well take 5 s (`ringpop-go`,
+/// `swim/ping_request_sender.go`, waits for all), and 5 s under suspicion. A call to history can go nowhere else and outlasts
+/// the ring. A poll goes to any partition of its queue, and until it is given up its worker gets nothing.
 fn timeout(role: Role) -> Option<&'static str> {
     match role {
         Role::History => Some("15s"),
