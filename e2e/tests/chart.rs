@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 
 use e2e::build::Target;
 use e2e::command::Cmd;
+use e2e::demo::OPERATOR_NAMESPACE;
 use e2e::layout::Layout;
 use e2e::step::Screen;
 use serde::Deserialize;
 use serde_json::Value;
 
-const NAMESPACE: &str = "temporal-operator-system";
 /// What Helm says of an object and kubectl does not.
 const OF_HELM: [&str; 3] = ["app.kubernetes.io/managed-by", "helm.sh/chart", "helm.sh/resource-policy"];
 
@@ -36,7 +36,7 @@ fn chart(layout: &Layout, values: &[&str]) -> Objects {
     let chart = layout.repo.join("charts/temporal-operator");
     let helm = Cmd::new(layout.bin().join("helm")).args(["template", "temporal-operator"]).arg(chart);
     // a helm from source takes itself for one of a Kubernetes that is long gone
-    let helm = helm.args(["--namespace", NAMESPACE, "--kube-version", e2e::versions::KUBERNETES]);
+    let helm = helm.args(["--namespace", OPERATOR_NAMESPACE, "--kube-version", e2e::versions::KUBERNETES]);
     objects(&helm.args(values.iter().flat_map(|value| ["--set", value])).output().unwrap())
 }
 
@@ -99,7 +99,7 @@ fn differing(path: &str, chart: &Value, config: &Value, all: &mut Vec<String>) {
 fn without_values_it_is_config_default() {
     let layout = layout();
     let mut config = config(layout, "default");
-    let namespace = config.remove(&("Namespace".to_owned(), String::new(), NAMESPACE.to_owned()));
+    let namespace = config.remove(&("Namespace".to_owned(), String::new(), OPERATOR_NAMESPACE.to_owned()));
     assert!(namespace.is_some(), "the one object that the chart leaves to `helm install --create-namespace`");
     let chart = chart(layout, &[]);
     assert!(chart.keys().any(|(kind, ..)| kind == "CustomResourceDefinition"));

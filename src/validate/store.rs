@@ -78,11 +78,8 @@ const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout"
 fn connect_attributes(sql: &SqlSpec) -> BTreeMap<String, String> {
     let mut all = sql.connect_attributes.clone().unwrap_or_default();
     let (key, default) = IDLE_IN_TRANSACTION;
-    match all.get(key).map(String::as_str) {
-        None => _ = all.insert(key.to_owned(), default.to_owned()),
-        Some("0") => _ = all.remove(key),
-        Some(_) => {}
-    }
+    all.entry(key.to_owned()).or_insert_with(|| default.to_owned());
+    all.retain(|k, value| k != key || value != "0");
     all
 }
 

@@ -91,7 +91,7 @@ const LIMITS: [(&str, &str); 7] = [
     ("until a node is free", "undisturbed, until no connection of the load leads to the node that is cut off"),
     (
         "node cut off",
-        "ring: 3 s to suspect a member, 5 s to drop it; connections: 5 to 15 s; then its shards are taken over",
+        "ring: 3 to 9 s to suspect a member, 5 s to drop it; connections: 12 to 25 s; then its shards are taken over",
     ),
     ("node back", "its shards and task queues move back"),
 ];

@@ -15,7 +15,7 @@ use crate::step::{Screen, Step};
 
 /// Where `config/default` installs the operator.
 pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
-/// Name of its Deployment.
+/// Name of its Deployment, Lease and ServiceAccount.
 pub const OPERATOR: &str = "temporal-operator";
 const PATIENCE: Duration = Duration::from_secs(600);
 

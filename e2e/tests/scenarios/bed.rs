@@ -8,6 +8,7 @@ use e2e::build;
 use e2e::cluster::{Lent, State};
 use e2e::command::Cmd;
 use e2e::demo::{Install, Kube, install};
+pub use e2e::demo::{OPERATOR, OPERATOR_NAMESPACE};
 use e2e::failure::{WithRemedy, explain};
 use e2e::image::{self, Archive, Image};
 use e2e::layout::Layout;
@@ -18,11 +19,6 @@ use tokio::sync::RwLock;
 
 use super::audit::Moment;
 use super::cluster::VERSION;
-
-/// Where the operator runs, and what it is called.
-pub const OPERATOR_NAMESPACE: &str = "temporal-operator-system";
-/// Its Deployment, Lease and ServiceAccount.
-pub const OPERATOR: &str = "temporal-operator";
 
 /// Held for reading by whoever needs an operator that is left alone, for writing by whoever kills it.
 pub static OPERATOR_LIVES: RwLock<()> = RwLock::const_new(());

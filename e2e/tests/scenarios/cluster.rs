@@ -92,9 +92,10 @@ impl Scene {
         self.psql_in("postgres", query)
     }
 
-    /// The answer of one of PostgreSQL's databases to a query.
+    /// The answer of one of PostgreSQL's databases to a query, without the last line's end.
     pub fn psql_in(&self, database: &str, query: &str) -> Result<String, String> {
-        self.shell_of_postgres(r#"psql "$DATABASE" -Atc "$QUERY""#, &[("DATABASE", database), ("QUERY", query)])
+        let asked = [("DATABASE", database), ("QUERY", query)];
+        Ok(self.shell_of_postgres(r#"psql "$DATABASE" -Atc "$QUERY""#, &asked)?.trim_end().to_owned())
     }
 
     /// What a script says in PostgreSQL's pod, logged in by its environment, with these variables.

@@ -37,7 +37,7 @@ async fn deletion_leaves_nothing_but_the_databases() {
         assert!(databases.lines().any(|d| d == name), "database {name} is gone: {databases:?}");
     }
     let rows = scene.psql("select 1").unwrap();
-    assert_eq!(rows.trim(), "1");
+    assert_eq!(rows, "1");
 
     let (cluster, again) = scene.create("main", &spec).await;
     cluster.lists("from-the-first-life").await;

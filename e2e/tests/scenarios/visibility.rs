@@ -50,7 +50,7 @@ fn listed(scene: &Scene, database: &str, from: &str) -> (u64, String) {
          ORDER BY run_id), '')) FROM executions_visibility WHERE close_time < now() - interval '10 seconds' AND close_time >= '{from}'"
     );
     let said = scene.psql_in(database, &query).unwrap();
-    let (count, hash) = said.trim().split_once('|').unwrap();
+    let (count, hash) = said.split_once('|').unwrap();
     (count.parse().unwrap(), hash.to_owned())
 }
 
