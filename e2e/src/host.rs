@@ -16,6 +16,12 @@ pub struct Package {
     probe: &'static str,
 }
 
+/// Processors that the project's programs may use.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 const fn package(name: &'static str, probe: &'static str) -> Package {
     Package { name, probe }
 }

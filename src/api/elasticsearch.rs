@@ -1,6 +1,5 @@
 //! `elasticsearch` of a store: Elasticsearch or OpenSearch for visibility.
 
-use super::persistence::bracketed;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -159,6 +158,12 @@ impl ElasticsearchSpec {
     pub fn user(&self) -> Option<&str> {
         self.username.as_deref().filter(|u| !u.is_empty())
     }
+}
+
+/// A host as it stands before a port: an IPv6 address in brackets.
+#[must_use]
+pub fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 #[cfg(test)]

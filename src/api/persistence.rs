@@ -1,6 +1,7 @@
 //! `spec.persistence`: where the cluster keeps its data.
 
 use super::elasticsearch::ElasticsearchSpec;
+use super::reference::SecretKeyReference;
 use super::store_tls::{StoreMigrationSpec, StoreTlsSpec};
 use super::unsupported::any_object;
 use kube::KubeSchema;
@@ -119,19 +120,6 @@ pub struct DatastoreSpec {
     pub elasticsearch: Option<Box<ElasticsearchSpec>>,
 }
 
-/// A key of a Secret in the cluster's namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretKeyReference {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
-    pub name: String,
-    /// Key in the Secret. Default: of a password `password`, of files `ca.pem`, `client.pem` and `client.key`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
-    pub key: Option<String>,
-}
-
 /// SQL plugins: `postgres` and `postgres12` are the server's `postgres12` (lib/pq), `postgres12_pgx` its pgx driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(non_camel_case_types, missing_docs)]
@@ -211,10 +199,4 @@ fn attributes(_: &mut SchemaGenerator) -> Schema {
         "maxProperties": 32,
         "additionalProperties": {"type": "string", "maxLength": 1024},
     })
-}
-
-/// A host as it stands before a port: an IPv6 address in brackets.
-#[must_use]
-pub fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }

@@ -1,6 +1,7 @@
 //! How one resource names another.
 
 use kube::{KubeSchema, Resource, ResourceExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -47,6 +48,19 @@ impl fmt::Display for ClusterRef {
             None => write!(f, "{}/{}", self.namespace, self.name),
         }
     }
+}
+
+/// A key of a Secret in the cluster's namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyReference {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Key in the Secret. Default: of a password `password`, of files `ca.pem`, `client.pem` and `client.key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: Option<String>,
 }
 
 /// Another resource by its name.

@@ -1,6 +1,6 @@
 //! `tls` and `migration` of a store.
 
-use super::persistence::SecretKeyReference;
+use super::reference::SecretKeyReference;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 

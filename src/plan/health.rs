@@ -12,6 +12,7 @@ use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, ring_difference};
 use crate::plan::schema::SchemaPlan;
+use crate::plan::verdict::Verdict;
 use crate::plan::{Membership, Observed, TemporalView, visibility};
 use crate::validate::ValidCluster;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -20,23 +21,6 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 /// How long a cluster that was ready may be without Temporal's proof before it counts as not ready.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
-
-/// A truth with its reason and sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// True, False or Unknown.
-    pub truth: Truth,
-    /// A CamelCase word.
-    pub reason: &'static str,
-    /// One sentence.
-    pub message: String,
-}
-
-impl Verdict {
-    pub(super) fn new(truth: Truth, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { truth, reason, message: message.into() }
-    }
-}
 
 /// What stands before everything else.
 #[derive(Clone, Copy, Debug)]

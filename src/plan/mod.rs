@@ -18,6 +18,7 @@ pub mod schedule;
 pub mod schema;
 pub mod seat;
 mod status;
+mod verdict;
 mod visibility;
 mod wake;
 mod words;

@@ -4,10 +4,10 @@
 use crate::api::conditions::{Truth, whole_seconds};
 use crate::api::redact::without_credentials;
 use crate::api::status::{PersistenceStatus, VisibilityMove};
-use crate::plan::health::Verdict;
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::Rollout;
 use crate::plan::schema::SchemaPlan;
+use crate::plan::verdict::Verdict;
 use crate::plan::{Observed, TemporalView};
 use crate::validate::{ValidCluster, ValidStore};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -1,18 +1,14 @@
 //! Read-only calls that show whether requests pass through the whole server.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
-use super::dial::Channel;
-use super::grpc::MAX_ANSWER;
+use super::clients::workflow;
 use super::proto::common::WorkflowExecution;
 use super::proto::taskqueue::TaskQueue;
-use super::proto::workflow::workflow_service_client::WorkflowServiceClient;
 use super::proto::workflow::{
     DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
-use super::{ClusterRef, GrpcTemporal, Target, TemporalError};
+use super::{GrpcTemporal, Target, TemporalError};
 use crate::api::SYSTEM_NAMESPACE as NAMESPACE;
 
 /// A workflow of the worker role, on by default (`worker.historyScannerEnabled`; server 1.30 to 1.32
@@ -23,12 +19,6 @@ const WORKFLOW: &str = "temporal-sys-history-scanner";
 const TASK_QUEUE: &str = "default-worker-tq";
 /// `TASK_QUEUE_TYPE_WORKFLOW`
 const WORKFLOW_TASKS: i32 = 1;
-
-/// Hears how long each call of the canary took, connecting included, and whether it was answered as it should be.
-pub trait Stopwatch: Send + Sync {
-    /// A call ended.
-    fn call_ended(&self, cluster: &ClusterRef, call: &'static str, took: Duration, answered: bool);
-}
 
 impl GrpcTemporal {
     /// One leg after the other, so that the error tells the first that is broken.
@@ -106,8 +96,4 @@ impl GrpcTemporal {
 fn is_missing_workflow(error: &TemporalError) -> bool {
     matches!(error, TemporalError::Refused { code: "NOT_FOUND", failure, .. }
         if failure.as_deref() != Some("NamespaceNotFoundFailure"))
-}
-
-pub(super) fn workflow(channel: Channel) -> WorkflowServiceClient<Channel> {
-    WorkflowServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }

@@ -89,6 +89,11 @@ impl TemporalError {
         failure.as_deref() == Some("NamespaceNotFoundFailure")
     }
 
+    /// Whether what was asked for is not there, in a namespace that Temporal knows.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused { code: "NOT_FOUND", .. }) && !self.is_missing_namespace()
+    }
+
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {

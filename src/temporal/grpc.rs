@@ -8,27 +8,29 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use tokio::time::{Instant, timeout_at};
-use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::canary::Stopwatch;
+use super::budgets::Budgets;
+use super::clients::{admin, request_within};
 use super::dial::{Channel, Dialer};
 use super::error::bounded;
-use super::proto::admin::admin_service_client::AdminServiceClient;
 use super::proto::admin::{DescribeClusterRequest, DescribeClusterResponse, DescribeHistoryHostRequest};
-use super::queues::Budgets;
 use super::status::error_of;
+use super::tokens::Tokens;
 use super::turns::Turns;
-use super::workers::Tokens;
 use super::{ClusterRef, ClusterView, Reach, Role, ShardView, Target, Temporal, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;
 
 /// How long a call may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(3);
-/// Largest answer that is read, in bytes. 16384 shards, the most in use, are 50 KB.
-pub(super) const MAX_ANSWER: usize = 1024 * 1024;
 /// History hosts that are asked at a time.
 const PARALLEL: usize = 8;
+
+/// Hears how long each call of the canary took, connecting included, and whether it was answered as it should be.
+pub trait Stopwatch: Send + Sync {
+    /// A call ended.
+    fn call_ended(&self, cluster: &ClusterRef, call: &'static str, took: Duration, answered: bool);
+}
 
 /// Asks real servers.
 pub struct GrpcTemporal {
@@ -274,25 +276,6 @@ async fn bounded_by<T>(
         Some(error) if !matches!(error, TemporalError::Unreachable { .. }) || !limit.is_over() => Err(error),
         _ => Err(TemporalError::late(call, limit.deadline)),
     }
-}
-
-/// See [`GrpcTemporal::request`].
-pub(super) fn request_within<M>(deadline: Duration, message: M) -> Request<M> {
-    let mut request = change_within(deadline, message);
-    request.metadata_mut().insert("caller-type", MetadataValue::from_static("operator"));
-    request
-}
-
-/// Without precedence: of changes of namespaces and of workers' routes an operator may make a fifth of what others may
-/// (`system.operatorRPSRatio`).
-pub(super) fn change_within<M>(deadline: Duration, message: M) -> Request<M> {
-    let mut request = Request::new(message);
-    request.set_timeout(deadline);
-    request
-}
-
-fn admin(channel: Channel) -> AdminServiceClient<Channel> {
-    AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }
 
 fn view_of(answer: DescribeClusterResponse) -> Result<ClusterView, TemporalError> {

@@ -1,11 +1,8 @@
 //! [`Namespaces`] over gRPC.
 
-use super::canary::workflow;
-use super::dial::Channel;
-use super::grpc::{MAX_ANSWER, change_within, request_within};
+use super::clients::{change_within, operations, request_within, workflow};
 use super::namespaces::{Answer, Namespaces};
 use super::proto::namespace::{NamespaceConfig, UpdateNamespaceInfo};
-use super::proto::operator::operator_service_client::OperatorServiceClient;
 use super::proto::{operator, workflow as api};
 use super::{GrpcTemporal, Target, TemporalError};
 use crate::api::namespace::AttributeType;
@@ -212,10 +209,6 @@ impl Namespaces for GrpcTemporal {
     fn delete<'a>(&'a self, target: &'a Target, name: &'a str) -> Answer<'a, ()> {
         self.delete_namespace(target, name).boxed()
     }
-}
-
-fn operations(channel: Channel) -> OperatorServiceClient<Channel> {
-    OperatorServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }
 
 /// None of one that is deleted and not gone yet.

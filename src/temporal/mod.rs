@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 
 use futures::future::BoxFuture;
 
+mod budgets;
 mod canary;
+mod clients;
 mod dial;
 mod entry;
 mod error;
@@ -26,6 +28,7 @@ mod status;
 #[cfg(test)]
 mod stub;
 mod target;
+mod tokens;
 mod turns;
 mod view;
 mod visibility;
@@ -33,18 +36,17 @@ mod workers;
 
 pub use crate::api::reference::ClusterRef;
 pub use crate::api::services::Role;
-pub use canary::Stopwatch;
 pub use dial::Reach;
 pub use entry::{Credentials, Entry, Flaw};
 pub use error::TemporalError;
 pub use fake::{Call, FakeTemporal};
-pub use grpc::GrpcTemporal;
+pub use grpc::{GrpcTemporal, Stopwatch};
 pub use namespaces::{Answer, Namespaces};
 pub use queues::{FakeQueues, QueueLoad, Queues, Stats, WorkerSlots};
 pub use schedule::{FakeSchedules, NewSchedule, ScheduleRef, Schedules};
-pub use target::{PodRef, Target};
+pub use target::{PodRef, Target, WorkerRef};
 pub use view::{ClusterView, ShardView};
-pub use workers::{WorkerRef, Workers};
+pub use workers::Workers;
 
 /// What the operator asks a Temporal cluster.
 ///

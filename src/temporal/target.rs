@@ -14,6 +14,15 @@ pub struct PodRef {
     pub ip: IpAddr,
 }
 
+/// A Worker Deployment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerRef {
+    /// The namespace in Temporal.
+    pub namespace: String,
+    /// Its name.
+    pub deployment: String,
+}
+
 /// Whom to ask: any frontend of a cluster, or one frontend pod.
 ///
 /// A frontend reports its own version only, so that a rollout asks the pods one by one.

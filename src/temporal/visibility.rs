@@ -1,6 +1,6 @@
 //! Read-only calls that show whether workflows can be listed.
 
-use super::canary::workflow;
+use super::clients::workflow;
 use super::proto::workflow::{ListNamespacesRequest, ListWorkflowExecutionsRequest};
 use super::{GrpcTemporal, Target, TemporalError};
 use crate::api::SYSTEM_NAMESPACE;

@@ -1,7 +1,7 @@
 //! Rules and defaults of `autoscaling`.
 
 use super::Problems;
-use super::roles::{list, typed};
+use super::embedded::{list, typed};
 use crate::api::services::{AutoscalingSpec, Role};
 use k8s_openapi::api::autoscaling::v2::{
     HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscalerBehavior, MetricSpec, MetricTarget, ResourceMetricSource,

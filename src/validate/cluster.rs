@@ -5,7 +5,7 @@ use super::datastore::{SecretKey, ValidStore};
 use super::ingress::ValidIngress;
 use super::job::ValidJobPod;
 use super::log::ValidLog;
-use super::observability::ValidMonitors;
+use super::observability::ValidMetrics;
 use super::roles::ValidRole;
 use super::rollout::ValidRollout;
 use crate::api::observability::ConstrainedValue;
@@ -175,21 +175,4 @@ pub struct ValidAdminTools {
     pub resources: Option<ResourceRequirements>,
     /// Changes to the Deployment.
     pub overrides: Vec<ValidOverride>,
-}
-
-/// The server's metrics.
-#[derive(Clone, Debug)]
-pub struct ValidMetrics {
-    /// Listen port.
-    pub port: i32,
-    /// `prometheus.io/*` annotations on the pods.
-    pub annotate: bool,
-    /// ServiceMonitors, when wanted.
-    pub monitors: Option<ValidMonitors>,
-    /// Tag values left out, by tag.
-    pub exclude_tags: BTreeMap<String, Vec<String>>,
-    /// Histogram boundaries by unit.
-    pub boundaries: BTreeMap<String, Vec<f64>>,
-    /// Prefix of metric names.
-    pub prefix: Option<String>,
 }

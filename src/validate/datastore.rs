@@ -1,8 +1,6 @@
 //! The validated stores.
 
-use super::elasticsearch::ValidElasticsearch;
-use super::tls::{ValidMigration, ValidTls};
-use crate::api::persistence::bracketed;
+use crate::api::elasticsearch::{Endpoint, bracketed};
 use std::collections::BTreeMap;
 
 /// What a store is for.
@@ -139,6 +137,51 @@ impl ValidSql {
     pub fn bracketed_host(&self) -> String {
         bracketed(&self.host)
     }
+}
+
+/// An index in Elasticsearch or OpenSearch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidElasticsearch {
+    /// `v7` or `v8`.
+    pub version: &'static str,
+    /// Where it answers.
+    pub endpoint: Endpoint,
+    /// User, if there is one.
+    pub user: Option<String>,
+    /// Index of visibility.
+    pub index: String,
+    /// What the server logs of its calls.
+    pub log_level: Option<String>,
+    /// How often idle connections are closed, a Go duration.
+    pub close_idle_connections_interval: Option<String>,
+    /// Whether the server looks for other nodes.
+    pub sniff: bool,
+    /// Whether the server checks the nodes.
+    pub healthcheck: bool,
+}
+
+/// TLS to a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValidTls {
+    /// Whether the host must be in the database's certificate.
+    pub verify_host: bool,
+    /// The host's name again; PostgreSQL's drivers do not read it.
+    pub server_name: Option<String>,
+    /// The authorities of the database's certificate.
+    pub ca: Option<SecretKey>,
+    /// The client's certificate.
+    pub cert: Option<SecretKey>,
+    /// The client's key.
+    pub key: Option<SecretKey>,
+}
+
+/// The database user of the schema Jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidMigration {
+    /// Its name.
+    pub user: String,
+    /// Where its password is, if it has one.
+    pub password: Option<SecretKey>,
 }
 
 impl ValidStore {

@@ -37,6 +37,8 @@ mod tests {
     #[case("-1h")]
     #[case("1 h")]
     #[case("1h30")]
+    #[case("ten")]
+    #[case("999999999999999999999h")]
     #[case("1.2.3h")]
     #[case("9999999h")]
     fn refuses(#[case] text: &str) {

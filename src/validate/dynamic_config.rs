@@ -1,7 +1,6 @@
 //! Rules of dynamic config, and which keys each server knows.
 
-use super::Problems;
-use super::observability::go_duration;
+use super::{Problems, duration};
 use crate::api::observability::{Constraints, DynamicConfigSpec, is_task_queue_type, task_type_since};
 use semver::Version;
 use std::time::Duration;
@@ -38,7 +37,7 @@ pub(super) fn read(
         }
     }
     warnings.extend(version.and_then(|v| unknown_keys(spec.values.keys(), v)));
-    match spec.poll_interval.as_deref().map(go_duration) {
+    match spec.poll_interval.as_deref().map(duration::parse) {
         None => DEFAULT_POLL,
         Some(Some(poll)) if poll >= LEAST_POLL => poll,
         Some(_) => {

@@ -1,30 +1,9 @@
 //! Rules and defaults of a store on Elasticsearch or OpenSearch.
 
-use super::datastore::StoreKind;
-use super::{Problems, observability};
+use super::datastore::{StoreKind, ValidElasticsearch};
+use super::{Problems, duration};
 use crate::api::elasticsearch::{DEFAULT_INDEX, ElasticsearchSpec, ElasticsearchVersion, Endpoint};
 use crate::api::persistence::DatastoreSpec;
-
-/// An index in Elasticsearch or OpenSearch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidElasticsearch {
-    /// `v7` or `v8`.
-    pub version: &'static str,
-    /// Where it answers.
-    pub endpoint: Endpoint,
-    /// User, if there is one.
-    pub user: Option<String>,
-    /// Index of visibility.
-    pub index: String,
-    /// What the server logs of its calls.
-    pub log_level: Option<String>,
-    /// How often idle connections are closed, a Go duration.
-    pub close_idle_connections_interval: Option<String>,
-    /// Whether the server looks for other nodes.
-    pub sniff: bool,
-    /// Whether the server checks the nodes.
-    pub healthcheck: bool,
-}
 
 /// Reads `elasticsearch` of a store; `None` when its URL leads nowhere.
 pub(super) fn read(
@@ -108,7 +87,7 @@ fn check_texts(spec: &ElasticsearchSpec, field: impl Fn(&str) -> String, problem
     );
     let interval = spec.close_idle_connections_interval.as_deref();
     problems.require(
-        interval.is_none_or(|i| observability::go_duration(i).is_some()),
+        interval.is_none_or(|i| duration::parse(i).is_some()),
         &field("closeIdleConnectionsInterval"),
         "must be a Go duration such as 30s or 5m",
     );

@@ -1,5 +1,6 @@
 //! Embedded Kubernetes types, which the CRD takes as any object: read strictly, so that no word is ignored.
 
+use super::Problems;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -43,6 +44,27 @@ pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, NotOfTy
     }
 }
 
+/// The same, for a validation: what is wrong is a problem.
+pub(super) fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
+    match read(value) {
+        Ok(typed) => Some(typed),
+        Err(error) => {
+            problems.add(error.below(path), error.message);
+            None
+        }
+    }
+}
+
+/// All of a list that can be read.
+pub(super) fn list<T: DeserializeOwned + Serialize>(
+    path: &str,
+    values: Option<&Vec<Value>>,
+    problems: &mut Problems,
+) -> Vec<T> {
+    let items = values.into_iter().flatten().enumerate();
+    items.filter_map(|(i, value)| typed(&format!("{path}[{i}]"), value, problems)).collect()
+}
+
 /// The first path of `value` that is not in `kept`; `path` is that of `value` itself.
 pub(super) fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
     match (value, kept) {
@@ -70,6 +92,7 @@ mod tests {
     #[rstest]
     #[case(json!({"containers": [{"name": "a", "resources": {"limits": {"cpu": 1}}}], "volumes": [{"name": "v", "emptyDir": {}}]}), None)]
     #[case(json!({"nodeSelector": null, "containers": []}), None)]
+    #[case(json!({"containers": [{"name": "a", "env": [], "args": ["x"], "stdin": null}]}), None)]
     #[case(json!({"containers": [{"name": "a", "imge": "b"}]}), Some("containers[0].imge"))]
     #[case(json!({"containers": {}}), Some("containers"))]
     #[case(json!({"containers": [{"ports": [{"containerPort": "http"}]}]}), Some("containers[0].ports[0].containerPort"))]

@@ -36,21 +36,19 @@ mod worker;
 
 pub use autoscaling::ValidAutoscaling;
 pub use before_upgrade::ValidBeforeUpgrade;
-pub use cluster::{ValidAdminTools, ValidCluster, ValidMetrics, ValidUi};
-pub use datastore::{Engine, SecretKey, StoreKind, ValidSql, ValidStore};
-pub use elasticsearch::ValidElasticsearch;
+pub use cluster::{ValidAdminTools, ValidCluster, ValidUi};
+pub use datastore::{Engine, SecretKey, StoreKind, ValidElasticsearch, ValidMigration, ValidSql, ValidStore, ValidTls};
 pub use images::reference as image_reference;
 pub use ingress::ValidIngress;
 pub use job::ValidJobPod;
 pub use log::ValidLog;
 pub use namespace::{ValidNamespace, namespace};
-pub use observability::ValidMonitors;
+pub use observability::{ValidMetrics, ValidMonitors};
 pub use overrides::{ValidOverride, is_own_label};
 pub use roles::ValidRole;
 pub use rollout::ValidRollout;
 pub use scaling::read as scaling;
 pub use schedule::{ValidSchedule, read as schedule};
-pub use tls::{ValidMigration, ValidTls};
 pub use worker::{
     Authorities, Caller, GatePolicy, GateRule, RolloutPolicy, ServerTls, StepPolicy, ValidConnection, ValidWorker,
     WorkerHome, WorkflowRule, change as worker_change, read as worker,

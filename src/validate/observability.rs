@@ -1,16 +1,25 @@
 //! Rules and defaults of metrics.
 
 use super::Problems;
-use super::cluster::ValidMetrics;
 use crate::api::observability::{MetricsSpec, PrometheusSpec, ServiceMonitorSpec};
-use crate::schedule::duration;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// A Go duration such as `1h30m`; `None` when malformed or negative.
-pub(super) fn go_duration(text: &str) -> Option<Duration> {
-    duration::parse(text)
+/// The server's metrics.
+#[derive(Clone, Debug)]
+pub struct ValidMetrics {
+    /// Listen port.
+    pub port: i32,
+    /// `prometheus.io/*` annotations on the pods.
+    pub annotate: bool,
+    /// ServiceMonitors, when wanted.
+    pub monitors: Option<ValidMonitors>,
+    /// Tag values left out, by tag.
+    pub exclude_tags: BTreeMap<String, Vec<String>>,
+    /// Histogram boundaries by unit.
+    pub boundaries: BTreeMap<String, Vec<f64>>,
+    /// Prefix of metric names.
+    pub prefix: Option<String>,
 }
 
 /// Reads the metrics settings; absent means on.
@@ -125,13 +134,5 @@ mod tests {
         let monitors = monitors(spec.unwrap(), &mut warnings);
         assert_eq!(Value::Object(monitors.overrides), serde_json::json!({"sampleLimit": 5}));
         assert!(warnings[0].contains("cannot change selector"), "{warnings:?}");
-    }
-
-    #[test]
-    fn go_durations() {
-        assert_eq!(go_duration("1h30m"), Some(Duration::from_secs(5400)));
-        for bad in ["", "1d", "-1s", "ten", "999999999999999999999h"] {
-            assert_eq!(go_duration(bad), None, "{bad}");
-        }
     }
 }

@@ -2,15 +2,13 @@
 
 use super::autoscaling;
 use super::autoscaling::ValidAutoscaling;
-use super::embedded;
+use super::embedded::{list, typed};
 use super::overrides;
 use super::size;
 use super::{Problems, ValidOverride};
 use crate::api::resources::Size;
 use crate::api::services::{ClientServiceSpec, Role, SERVER_CONTAINER, ServiceSpec, ServiceType, ServicesSpec};
 use k8s_openapi::api::core::v1::{Affinity, Container, ResourceRequirements, Toleration, TopologySpreadConstraint};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,25 +172,6 @@ fn check_role(path: &str, valid: &ValidRole, metrics: Option<i32>, problems: &mu
         path,
         "port, membershipPort, httpPort and the metrics port must differ; change one of them",
     );
-}
-
-pub(super) fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
-    match embedded::read(value) {
-        Ok(typed) => Some(typed),
-        Err(error) => {
-            problems.add(error.below(path), error.message);
-            None
-        }
-    }
-}
-
-pub(super) fn list<T: DeserializeOwned + Serialize>(
-    path: &str,
-    values: Option<&Vec<Value>>,
-    problems: &mut Problems,
-) -> Vec<T> {
-    let items = values.into_iter().flatten().enumerate();
-    items.filter_map(|(i, value)| typed(&format!("{path}[{i}]"), value, problems)).collect()
 }
 
 fn init_containers(path: &str, service: &ServiceSpec, problems: &mut Problems) -> Vec<Container> {

@@ -1,7 +1,7 @@
 //! Rules and defaults of rollouts.
 
 use super::before_upgrade;
-use super::observability::go_duration;
+use super::duration;
 use super::{Problems, ValidBeforeUpgrade};
 use crate::api::rollout::{OnFailure, RolloutSpec};
 use crate::api::{TemporalCluster, annotations};
@@ -49,7 +49,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Valid
 }
 
 fn timeout(spec: &RolloutSpec, problems: &mut Problems) -> Duration {
-    match spec.step_timeout.as_deref().map(go_duration) {
+    match spec.step_timeout.as_deref().map(duration::parse) {
         None => DEFAULT_TIMEOUT,
         Some(Some(time)) if (LEAST_TIMEOUT..=MOST_TIMEOUT).contains(&time) => time,
         Some(_) => {

@@ -1,7 +1,8 @@
 //! Rules and defaults of a store.
 
 use super::datastore::{Engine, StoreKind, ValidSql, ValidStore};
-use super::{Problems, elasticsearch, observability, tls};
+use super::tls::url_safe;
+use super::{Problems, duration, elasticsearch, tls};
 use crate::api::persistence::{DatastoreSpec, PersistenceSpec, SqlPlugin, SqlSpec};
 use std::collections::BTreeMap;
 
@@ -84,11 +85,11 @@ fn connect_attributes(sql: &SqlSpec) -> BTreeMap<String, String> {
 }
 
 fn check_names(path: &str, sql: &SqlSpec, problems: &mut Problems) {
-    problems.require(is_url_safe(&sql.user), &format!("{path}.sql.user"), UNESCAPED);
-    problems.require(is_url_safe(&sql.database_name), &format!("{path}.sql.databaseName"), UNESCAPED);
+    url_safe(&sql.user, &format!("{path}.sql.user"), problems);
+    url_safe(&sql.database_name, &format!("{path}.sql.databaseName"), problems);
     if let Some(lifetime) = &sql.max_conn_lifetime {
         problems.require(
-            observability::go_duration(lifetime).is_some(),
+            duration::parse(lifetime).is_some(),
             &format!("{path}.sql.maxConnLifetime"),
             "must be a Go duration such as 1h or 90m",
         );
@@ -215,14 +216,6 @@ fn is_parameter(key: &str) -> bool {
     key.len() <= 63
         && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
-}
-
-/// Why names have few characters (server 1.30–1.32, `postgresql/session/session.go`: `dsnFmt`).
-pub(super) const UNESCAPED: &str =
-    "only letters, digits and . _ ~ - are taken, since the server puts it unescaped into the connection string";
-
-pub(super) fn is_url_safe(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._~-".contains(c))
 }
 
 /// Splits `host:port`; an IPv6 host comes in brackets and goes without.

@@ -1,33 +1,9 @@
 //! Rules and defaults of a store's `tls` and `migration`.
 
 use super::Problems;
-use super::datastore::SecretKey;
-use super::store::{UNESCAPED, is_url_safe};
-use crate::api::persistence::{DatastoreSpec, SecretKeyReference};
-
-/// TLS to a store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ValidTls {
-    /// Whether the host must be in the database's certificate.
-    pub verify_host: bool,
-    /// The host's name again; PostgreSQL's drivers do not read it.
-    pub server_name: Option<String>,
-    /// The authorities of the database's certificate.
-    pub ca: Option<SecretKey>,
-    /// The client's certificate.
-    pub cert: Option<SecretKey>,
-    /// The client's key.
-    pub key: Option<SecretKey>,
-}
-
-/// The database user of the schema Jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidMigration {
-    /// Its name.
-    pub user: String,
-    /// Where its password is, if it has one.
-    pub password: Option<SecretKey>,
-}
+use super::datastore::{SecretKey, ValidMigration, ValidTls};
+use crate::api::persistence::DatastoreSpec;
+use crate::api::reference::SecretKeyReference;
 
 /// Connection parameters that would override `tls` (server 1.30–1.32, `postgresql/session/session.go`).
 const OVERRIDING: [&str; 5] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "sslinline"];
@@ -85,7 +61,7 @@ pub(super) fn read(
 /// Reads `migration`.
 pub(super) fn migration(path: &str, spec: &DatastoreSpec, problems: &mut Problems) -> Option<ValidMigration> {
     let migration = spec.migration.as_ref()?;
-    problems.require(is_url_safe(&migration.user), &format!("{path}.migration.user"), UNESCAPED);
+    url_safe(&migration.user, &format!("{path}.migration.user"), problems);
     let path = format!("{path}.migration.passwordSecretRef");
     let password = migration.password_secret_ref.as_ref().map(|r| secret_key(&path, r, "password", problems));
     Some(ValidMigration { user: migration.user.clone(), password })
@@ -103,4 +79,14 @@ pub(super) fn secret_key(path: &str, reference: &SecretKeyReference, key: &str, 
     let possible = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     problems.require(possible, &format!("{path}.key"), "no Secret can have this key; correct it");
     SecretKey { secret: name.clone(), key: key.to_owned() }
+}
+
+/// Names have few characters, since the server does not escape them (server 1.30–1.32, `postgresql/session/session.go`:
+/// `dsnFmt`).
+pub(super) fn url_safe(name: &str, field: &str, problems: &mut Problems) {
+    problems.require(
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._~-".contains(c)),
+        field,
+        "only letters, digits and . _ ~ - are taken, since the server puts it unescaped into the connection string",
+    );
 }

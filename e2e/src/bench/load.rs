@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use super::page::LOAD;
 use super::{Bed, PATIENCE, operator};
 use crate::cluster::{self, Lent, TAINT};
 use crate::demo::register_namespace;
+use crate::host;
 use crate::image::ctr;
 use crate::layout::Node;
 use crate::load::{Load, Report, Table, Target};
 use crate::step::Screen;
 use crate::versions;
-
-/// Where the part of the page begins.
-pub(super) const LOAD: &str = "## What clients notice";
 
 /// Workflows a second: with 15 two cores are fully taken as soon as a server starts, and every figure is one of the machine.
 const RATE: f64 = 8.0;
@@ -46,13 +45,16 @@ const SPREAD: Duration = Duration::from_secs(20);
 type Settings = [(&'static str, &'static str)];
 
 /// The server's own values (1.31, `common/dynamicconfig/constants.go`) of what the operator sets otherwise for the sake of
-/// pods that leave.
+/// pods that leave and those that take over.
 const SERVERS_OWN: &Settings = &[
     ("frontend.shutdownFailHealthCheckDuration", "0s"),
     ("frontend.shutdownDrainDuration", "0s"),
     ("history.longPollExpirationInterval", "20s"),
     ("history.alignMembershipChange", "0s"),
     ("history.shutdownDrainDuration", "0s"),
+    ("history.timerProcessorUpdateAckInterval", "30s"),
+    ("history.transferProcessorUpdateAckInterval", "30s"),
+    ("history.visibilityProcessorUpdateAckInterval", "30s"),
     ("matching.alignMembershipChange", "0s"),
     ("matching.shutdownDrainDuration", "0s"),
     ("matching.longPollExpirationInterval", "1m"),
@@ -66,6 +68,9 @@ const SET_BY_HAND: &Settings = &[
     ("history.alignMembershipChange", "10s"),
     ("history.startupMembershipJoinDelay", "5s"),
     ("history.longPollExpirationInterval", "20s"),
+    ("history.timerProcessorUpdateAckInterval", "30s"),
+    ("history.transferProcessorUpdateAckInterval", "30s"),
+    ("history.visibilityProcessorUpdateAckInterval", "30s"),
     ("matching.shutdownDrainDuration", "15s"),
     ("matching.alignMembershipChange", "10s"),
     ("matching.longPollExpirationInterval", "1m"),
@@ -253,7 +258,7 @@ impl Bed<'_> {
 
 /// The part, in Markdown.
 pub(super) fn text(report: &Report, took: Duration) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let cores = host::cores();
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<&str> = load.split(' ').take(3).collect();
     let mut text = format!(

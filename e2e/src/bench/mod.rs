@@ -65,7 +65,7 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
     let wanted = |part| what.only.is_none_or(|only| only == part);
     if wanted(Part::Scaling) {
         let text = scaling::modelled(screen, layout)?;
-        page::put(layout, scaling::SCALING, &text)?;
+        page::put(layout, page::SCALING, &text)?;
         screen.say(&text);
     }
     if what.only == Some(Part::Scaling) {
@@ -99,7 +99,7 @@ pub fn bench(screen: &Screen, layout: &Layout, what: &What) -> Result<()> {
         let python = build::python(screen, layout)?;
         let bed = Bed { kube: &kube, layout, namespace: "bench-load" };
         let text = load::measured(screen, &bed, &python, Duration::from_secs(what.calm))?;
-        page::put(layout, load::LOAD, &text)?;
+        page::put(layout, page::LOAD, &text)?;
         screen.say(&text);
     }
     if wanted(Part::Scale) {

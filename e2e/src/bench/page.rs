@@ -2,11 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use super::load::LOAD;
-use super::scale::SCALE;
-use super::scaling::SCALING;
 use super::{Cost, Create};
 use crate::command;
+use crate::host;
 use crate::layout::Layout;
 use crate::versions;
 
@@ -46,7 +44,7 @@ impl Page {
         let operator = median(self.operator.iter().map(seconds));
         let by_hand = median(self.by_hand.iter().copied());
         let settled = self.settled.clone().unwrap_or_default();
-        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let cores = host::cores();
         let row = |name: &str, figure: String| format!("| {name} | {figure} |\n");
         let mut text = format!(
             "{ONE}\n\nWritten by `make bench` on {cores} cores: Kubernetes {}, Temporal {}, one node, the sample `demo` \
@@ -90,7 +88,13 @@ impl Page {
 
 /// Heading of the part about one cluster, which is the first.
 pub(super) const ONE: &str = "# Benchmarks";
-/// Headings of the parts, in their order.
+/// Of what clients notice.
+pub(super) const LOAD: &str = "## What clients notice";
+/// Of many clusters.
+pub(super) const SCALE: &str = "## Many clusters at once";
+/// Of workers' pods.
+pub(super) const SCALING: &str = "## The number of pods of a worker";
+/// The headings in their order.
 const PARTS: [&str; 4] = [ONE, LOAD, SCALE, SCALING];
 
 /// Writes one part; the others stay.

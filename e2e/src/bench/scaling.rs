@@ -2,12 +2,10 @@
 
 use anyhow::{Context, Result};
 
+use super::page::SCALING;
 use crate::command::Cmd;
 use crate::layout::Layout;
 use crate::step::Screen;
-
-/// Heading of this part.
-pub(super) const SCALING: &str = "## The number of pods of a worker";
 
 const EXPLAINED: &str = "\
 In a model, not on a cluster (`tests/scaling_simulation.rs`); each figure is the mean of three runs. Tasks come \

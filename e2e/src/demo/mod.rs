@@ -19,6 +19,7 @@ use clap::ValueEnum;
 
 use crate::build::Target;
 use crate::cluster;
+use crate::command::put;
 use crate::host;
 use crate::image::{self, Image};
 use crate::layout::Layout;
@@ -27,6 +28,8 @@ use worker::Worker;
 
 /// The Temporal namespace that is registered for it.
 pub const TEMPORAL_NAMESPACE: &str = "default";
+/// The file that names the last profile.
+const LAST: &str = "profile";
 
 /// Which sample the demo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,6 +65,17 @@ impl Profile {
     /// The Service of the Web UI.
     pub fn ui(self) -> String {
         format!("{}-ui", self.name())
+    }
+
+    /// The one that was shown last on the cluster that is up.
+    fn last(layout: &Layout) -> Self {
+        let name = std::fs::read_to_string(layout.run().join(LAST)).unwrap_or_default();
+        if name == Self::Ha.name() { Self::Ha } else { Self::Demo }
+    }
+
+    /// It is shown; known until the cluster goes.
+    fn remember(self, layout: &Layout) -> Result<()> {
+        put(&layout.run().join(LAST), self.name()).map(drop)
     }
 
     fn nodes(self) -> Option<u8> {

@@ -1,13 +1,10 @@
 //! What there is at the end, and how to use it.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, anyhow};
 
 use super::worker::{Greeted, link};
 use super::{Kube, Profile};
 use crate::cluster::State;
-use crate::command::put;
 use crate::failure::WithRemedy;
 use crate::layout::Layout;
 
@@ -22,7 +19,7 @@ pub fn local(
 ) -> Result<()> {
     let nodes = State::read(layout).map_or(1, |s| s.nodes);
     let version = version(kube, profile)?;
-    put(&last_profile(layout), profile.name())?;
+    profile.remember(layout)?;
     let (namespace, name) = (profile.namespace(), profile.name());
     println!("\nTemporal {version} runs on a Kubernetes of {nodes} node(s), made and watched by the operator.");
     println!("  workflow   {}", returned(greeted));
@@ -79,7 +76,7 @@ pub fn env(layout: &Layout) -> Result<()> {
     let kube = Kube::testbed(layout);
     println!("export KUBECONFIG={}", quote(&layout.kubeconfig().display().to_string()));
     println!("export PATH={}:\"$PATH\"", quote(&layout.bin().display().to_string()));
-    let profile = last(layout);
+    let profile = Profile::last(layout);
     let service = |name: &str| kube.service_ip(profile.namespace(), name).ok();
     if let Some(ip) = service(&profile.frontend()) {
         println!("export TEMPORAL_ADDRESS={ip}:7233");
@@ -88,17 +85,6 @@ pub fn env(layout: &Layout) -> Result<()> {
         println!("export TEMPORAL_UI=http://{ip}:8080");
     }
     Ok(())
-}
-
-/// Which demo was shown last on the cluster that is up.
-pub fn last(layout: &Layout) -> Profile {
-    let name = std::fs::read_to_string(last_profile(layout)).unwrap_or_default();
-    if name == Profile::Ha.name() { Profile::Ha } else { Profile::Demo }
-}
-
-/// It goes with the cluster.
-fn last_profile(layout: &Layout) -> PathBuf {
-    layout.run().join("profile")
 }
 
 fn quote(text: &str) -> String {

@@ -108,7 +108,7 @@ pub fn example(screen: &Screen, layout: &Layout, name: &str) -> Result<()> {
     let state = State::read(layout).context("there is no cluster").remedy("`make demo` makes one")?;
     let made = image::make(screen, layout, &Image::Hello)?;
     image::load(screen, layout, &state.list(), std::slice::from_ref(&made))?;
-    let (kube, profile) = (Kube::testbed(layout), super::summary::last(layout));
+    let (kube, profile) = (Kube::testbed(layout), Profile::last(layout));
     let how = Worker { image_key: made.key, image: None };
     let greeted = greet(screen, layout, &kube, profile, &how)?;
     let ui = kube.service_ip(profile.namespace(), &profile.ui())?;

@@ -1,6 +1,7 @@
 //! Container images, made here because the cluster has no registry: named and laid out as the official ones, so that
 //! public manifests run unchanged.
 
+mod buildah;
 mod context;
 mod load;
 mod make;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::make::{Work, archive, forget_older};
+use super::buildah::{Work, archive, forget_older};
 use super::{Archive, Image, digest};
 use crate::build::{self, BASE_LIBRARIES, Profile};
 use crate::command::Cmd;

@@ -160,6 +160,14 @@ impl Scene<'_> {
         build_id.is_some_and(|id| id == self.target.build_id)
     }
 
+    /// How many steps the target's share has reached.
+    fn reached(&self) -> usize {
+        if !self.is_target(self.routing.ramping.as_ref()) {
+            return 0;
+        }
+        self.policy.steps.iter().take_while(|step| step.percent <= self.routing.percent).count()
+    }
+
     /// The build id that is to be current now, whatever the steps say.
     fn promoted(&self) -> Option<&str> {
         self.policy.promote.as_deref()

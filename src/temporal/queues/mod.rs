@@ -16,13 +16,11 @@
 //! has become quiet fall to nothing within 35 s. A worker sends its first heartbeat when it starts, with no slot in use, and
 //! the next a minute later: four slots that were busy all the time were told so after 18 s. When it stops, it says so at once.
 
-mod budget;
 mod fake;
 
-pub(super) use budget::Budgets;
 pub use fake::FakeQueues;
 
-use super::canary::workflow;
+use super::clients::workflow;
 use super::dial::Channel;
 use super::proto::deployment::WorkerDeploymentVersion;
 use super::proto::taskqueue::{PollerInfo, TaskQueue, TaskQueueStats};
@@ -180,7 +178,7 @@ impl GrpcTemporal {
     ) -> Result<Option<Vec<QueueLoad>>, TemporalError> {
         match self.describe_version(target, namespace, version, true).await {
             Ok(answer) => Ok(Some(answer.version_task_queues.into_iter().filter_map(load).collect())),
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -249,10 +247,6 @@ impl Queues for GrpcTemporal {
     fn slots<'a>(&'a self, target: &'a Target, namespace: &'a str) -> Answer<'a, Option<Vec<WorkerSlots>>> {
         self.all_slots(target, namespace).boxed()
     }
-}
-
-pub(super) fn is_absent(error: &TemporalError) -> bool {
-    matches!(error, TemporalError::Refused { code: "NOT_FOUND", .. }) && !error.is_missing_namespace()
 }
 
 /// None of a kind of queue that is not known.

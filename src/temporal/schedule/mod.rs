@@ -13,7 +13,7 @@ use futures::future::FutureExt;
 use prost::Message;
 use tokio::time::sleep;
 
-use super::canary::workflow;
+use super::clients::workflow;
 use super::proto::common::{Memo, SearchAttributes};
 use super::proto::schedule::Schedule;
 use super::proto::workflow::{
@@ -114,7 +114,7 @@ impl GrpcTemporal {
         };
         match self.call_in_turn(target, "DescribeSchedule", ask).await {
             Ok(answer) => Ok(Some(convert::found(answer))),
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(passing(error)),
         }
     }
@@ -156,7 +156,7 @@ impl GrpcTemporal {
             workflow(channel).delete_schedule(self.request(request)).await
         };
         match self.call_in_turn(target, "DeleteSchedule", ask).await {
-            Err(error) if !is_absent(&error) => Err(error),
+            Err(error) if !error.is_absent() => Err(error),
             _ => Ok(()),
         }
     }
@@ -166,11 +166,6 @@ impl GrpcTemporal {
 fn attributes(definition: &Definition) -> Option<SearchAttributes> {
     let all = definition.search_attributes.as_ref()?;
     Some(SearchAttributes { indexed_fields: convert::attributes(all) })
-}
-
-/// Whether there is no such schedule, in a namespace that there is.
-fn is_absent(error: &TemporalError) -> bool {
-    matches!(error, TemporalError::Refused { code: "NOT_FOUND", .. }) && !error.is_missing_namespace()
 }
 
 /// A precondition that fails here is that Temporal's own worker polls, that a new schedule has made its first step, or that

@@ -1,12 +1,12 @@
 //! What is asked when the next step hangs on it: who polls, and how the workflows of gates ended.
 
-use super::super::canary::workflow;
+use super::super::clients::workflow;
 use super::super::proto::common::{Payload, Payloads, WorkflowExecution, WorkflowType};
 use super::super::proto::started::VersioningOverride;
 use super::super::proto::started::versioning_override::{Override, PinnedOverride};
 use super::super::proto::taskqueue::{PollerInfo, TaskQueue};
 use super::super::proto::workflow as api;
-use super::super::queues::{count, is_absent, type_of};
+use super::super::queues::{count, type_of};
 use super::super::{GrpcTemporal, Target, TemporalError};
 use super::WorkerRef;
 use crate::api::worker::QueueType;
@@ -116,7 +116,7 @@ impl GrpcTemporal {
             });
             match answer.await {
                 Ok(answer) => runs.push(state(answer.workflow_execution_info.unwrap_or_default().status)),
-                Err(error) if is_absent(&error) => break,
+                Err(error) if error.is_absent() => break,
                 Err(error) => return Err(error),
             }
         }

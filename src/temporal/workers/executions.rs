@@ -9,7 +9,7 @@
 //!   completes a task there.
 //! - Only the first of the failures in a row, and the first after each new event, is in the history.
 
-use super::super::canary::workflow;
+use super::super::clients::workflow;
 use super::super::proto::common::WorkflowExecution;
 use super::super::proto::deployment::WorkerDeploymentVersion;
 use super::super::proto::history::HistoryEvent;

@@ -15,16 +15,11 @@
 mod asked;
 mod convert;
 mod executions;
-mod tokens;
 
-pub(super) use tokens::Tokens;
-
-use super::canary::workflow;
-use super::grpc::change_within;
+use super::clients::{change_within, workflow};
 use super::proto::deployment::WorkerDeploymentVersion;
 use super::proto::workflow as api;
-use super::queues::is_absent;
-use super::{Answer, GrpcTemporal, Target, TemporalError};
+use super::{Answer, GrpcTemporal, Target, TemporalError, WorkerRef};
 use crate::api::worker::QueueType;
 use crate::plan::worker::{Act, FailingOn, KnownQueue, Routing, RunState};
 use futures::future::FutureExt;
@@ -35,15 +30,6 @@ const CHANGE: Duration = Duration::from_secs(10);
 
 /// What a server says when the routes have changed since they were described.
 const STALE: &str = "conflict token mismatch";
-
-/// A Worker Deployment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerRef {
-    /// The namespace in Temporal.
-    pub namespace: String,
-    /// Its name.
-    pub deployment: String,
-}
 
 impl WorkerRef {
     /// Who the operator is for it. It stays the same when the operator, its cluster or the resource is made anew.
@@ -175,7 +161,7 @@ impl GrpcTemporal {
                 self.tokens.keep(target, which, &answer.conflict_token);
                 Ok(Some(routing))
             }
-            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -248,7 +234,7 @@ impl GrpcTemporal {
         });
         match answer.await {
             Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) || is_in_use(&error) => Ok(()),
+            Err(error) if error.is_absent() || is_in_use(&error) => Ok(()),
             Err(error) => Err(passing(error)),
         }
     }
@@ -266,7 +252,7 @@ impl GrpcTemporal {
         });
         match answer.await {
             Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) || says(&error, "deployment has versions") => Ok(()),
+            Err(error) if error.is_absent() || says(&error, "deployment has versions") => Ok(()),
             Err(error) => Err(passing(error)),
         }
     }
@@ -286,7 +272,7 @@ fn is_in_use(error: &TemporalError) -> bool {
 /// What another look puts right: somebody has changed the routes in between, or the version is not there yet. That somebody else
 /// is the manager, or that the version lacks task queues with work, does not pass by itself.
 fn passing(error: TemporalError) -> TemporalError {
-    let passes = is_absent(&error) || says(&error, STALE) || says(&error, "is already current");
+    let passes = error.is_absent() || says(&error, STALE) || says(&error, "is already current");
     match error {
         TemporalError::Refused { call, failure, message, .. } if passes => {
             TemporalError::Refused { call, code: "ABORTED", failure, message }

@@ -5,7 +5,7 @@ mod fake_nodes;
 mod manifest;
 mod text;
 
-pub(super) use text::{SCALE, text};
+pub(super) use text::text;
 
 use std::path::Path;
 use std::thread::sleep;
@@ -112,7 +112,7 @@ pub(super) fn run(
     for count in counts {
         all.push(one(count)?);
         // many take long, and few need not wait for them
-        page::put(layout, SCALE, &text(&all))?;
+        page::put(layout, page::SCALE, &text(&all))?;
     }
     Ok(all)
 }

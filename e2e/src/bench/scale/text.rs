@@ -1,11 +1,9 @@
 //! The part of the page about many clusters.
 
 use super::Scale;
-use crate::bench::page::mib;
+use crate::bench::page::{SCALE, mib};
+use crate::host::cores;
 use crate::versions;
-
-/// Where it begins.
-pub(crate) const SCALE: &str = "## Many clusters at once";
 
 /// What the Go operator was said to take for as many clusters, in another measurement on a machine of this size.
 struct Other {
@@ -148,10 +146,6 @@ fn limit(late: &Scale) -> String {
     }
     text.push('\n');
     text
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[cfg(test)]

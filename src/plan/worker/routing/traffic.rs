@@ -199,7 +199,7 @@ fn next_step(scene: &Scene<'_>) -> Decided {
     if policy.strategy != Strategy::Progressive {
         return Decided { ramp: Some(ramp(scene)), ..make_current(scene, scene.target.build_id) };
     }
-    let done = reached(scene);
+    let done = scene.reached();
     let Some(step) = done.checked_sub(1).and_then(|at| policy.steps.get(at)) else {
         // less than the first step, as another manifest had it
         return policy.steps.first().map_or_else(Decided::default, |first| share(scene, first.percent));
@@ -333,14 +333,6 @@ fn old_ramp<'a>(scene: &Scene<'a>) -> Option<&'a RampStatus> {
     scene.old.ramp.as_ref().filter(|ramp| ramp.build_id == scene.target.build_id)
 }
 
-/// How many steps the target's share has reached.
-pub(super) fn reached(scene: &Scene<'_>) -> usize {
-    if !scene.is_target(scene.routing.ramping.as_ref()) {
-        return 0;
-    }
-    scene.policy.steps.iter().take_while(|step| step.percent <= scene.routing.percent).count()
-}
-
 fn ramp(scene: &Scene<'_>) -> RampStatus {
     let has_share = scene.is_target(scene.routing.ramping.as_ref());
     let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
@@ -349,7 +341,7 @@ fn ramp(scene: &Scene<'_>) -> RampStatus {
     RampStatus {
         build_id: scene.target.build_id.to_owned(),
         percent,
-        step: count(reached(scene)),
+        step: count(scene.reached()),
         steps: count(scene.policy.steps.len()),
         ..RampStatus::default()
     }

@@ -1,7 +1,6 @@
 //! The sentences on the routes.
 
 use super::Scene;
-use super::traffic::reached;
 use crate::api::worker::{OnFailure, RampStatus};
 use k8s_openapi::jiff::Timestamp;
 
@@ -19,7 +18,7 @@ pub(super) fn consequence(scene: &Scene<'_>) -> String {
 
 /// A sentence on how far the target is.
 pub(super) fn steps(scene: &Scene<'_>, ramp: &RampStatus) -> String {
-    let then = match scene.policy.steps.get(reached(scene)) {
+    let then = match scene.policy.steps.get(scene.reached()) {
         Some(next) => format!("{} %", number(next.percent)),
         None => "all of them".to_owned(),
     };

@@ -1,13 +1,12 @@
 //! What proves that the routes are still as they were described.
 
-use super::super::{ClusterRef, Target};
-use super::WorkerRef;
+use super::{ClusterRef, Target, WorkerRef};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The conflict tokens of the last answers.
 #[derive(Default)]
-pub(in super::super) struct Tokens(Mutex<HashMap<(ClusterRef, WorkerRef), Vec<u8>>>);
+pub(super) struct Tokens(Mutex<HashMap<(ClusterRef, WorkerRef), Vec<u8>>>);
 
 impl Tokens {
     /// That of a Worker Deployment; empty, which proves nothing, of one that was never described.
@@ -32,7 +31,7 @@ impl Tokens {
     }
 
     /// A cluster is gone.
-    pub(in super::super) fn forget(&self, cluster: &ClusterRef) {
+    pub(super) fn forget(&self, cluster: &ClusterRef) {
         self.lock().retain(|(of, _), _| of != cluster);
     }
 

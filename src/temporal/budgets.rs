@@ -1,7 +1,7 @@
 //! How many of these calls a Temporal namespace is asked: hundreds of workers slow down together instead of taking the
 //! server's own limit (50 a second for each namespace) from each other and from users.
 
-use super::super::{ClusterRef, TemporalError};
+use super::{ClusterRef, TemporalError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// By cluster and namespace.
 #[derive(Default)]
-pub(in super::super) struct Budgets(Mutex<HashMap<(ClusterRef, String), Arc<Budget>>>);
+pub(super) struct Budgets(Mutex<HashMap<(ClusterRef, String), Arc<Budget>>>);
 
 impl Budgets {
     /// That of a namespace.
@@ -29,7 +29,7 @@ impl Budgets {
     }
 
     /// A cluster is gone.
-    pub(in super::super) fn forget(&self, cluster: &ClusterRef) {
+    pub(super) fn forget(&self, cluster: &ClusterRef) {
         lock(&self.0).retain(|(of, _), _| of != cluster);
     }
 }
