@@ -6,7 +6,7 @@
 
 use super::metadata::{child_name, metadata, names};
 use super::object::hash_of;
-use super::{Object, drain, dual, elasticsearch, keepalive, store_tls};
+use super::{Object, drain, dual, elasticsearch, keepalive, store_tls, takeover};
 use crate::api::labels;
 use crate::api::observability::{ConstrainedValue, Constraints};
 use crate::api::services::Role;
@@ -270,6 +270,7 @@ pub(super) fn dynamic(cluster: &ValidCluster) -> Object {
         dual::add(&mut values);
     }
     keepalive::add_defaults(&mut values);
+    takeover::add_defaults(&mut values, cluster.history_shards, cluster.established && cluster.shards_move);
     // pods that are made for the first time need not wait for each other
     if cluster.established {
         drain::add_defaults(&mut values, cluster.shards_move);

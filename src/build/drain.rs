@@ -7,7 +7,7 @@ use super::config::set_default;
 use serde_json::{Map, Value, json};
 
 /// Key and value.
-const DEFAULTS: [(&str, &str); 7] = [
+const DEFAULTS: [(&str, &str); 6] = [
     // as long as kube-proxies take to send no new connection
     ("frontend.shutdownFailHealthCheckDuration", "5s"),
     // calls under way end by themselves, those that await a result among them
@@ -16,9 +16,6 @@ const DEFAULTS: [(&str, &str); 7] = [
     // to the new one in one move. A history pod is ready about 7 s after it has joined, the next one asks to join 5 s later
     ("history.alignMembershipChange", "15s"),
     ("matching.alignMembershipChange", "10s"),
-    // a poll that waits at a pod which has lost its task queue, or whose caller's way is broken, is given no task for so long;
-    // the default is a minute. Each time is a call more for every poll that waits
-    ("matching.longPollExpirationInterval", "20s"),
     // for where the alignment is switched off
     ("history.shutdownDrainDuration", "15s"),
     ("matching.shutdownDrainDuration", "15s"),
@@ -26,7 +23,7 @@ const DEFAULTS: [(&str, &str); 7] = [
 
 /// Key, value while pods of matching or history are replaced, value otherwise. Pods that run read it within
 /// `pollInterval`, those that start at once.
-const WHILE_SHARDS_MOVE: [(&str, &str, &str); 2] = [
+const WHILE_SHARDS_MOVE: [(&str, &str, &str); 3] = [
     // a call that awaits a result is not told when its shard moves (`service/history/api/get_workflow_util.go`) and asks
     // again after this time, by default 20 s; nor does an SDK try it again when it breaks after ten seconds. Each time is a
     // call more for everybody who waits
@@ -35,6 +32,12 @@ const WHILE_SHARDS_MOVE: [(&str, &str, &str); 2] = [
     // when a member is lost or comes back, one that hears of it later sends the next poll there again, where it waits in
     // vain (`matching_engine.go`, `watchMembership`) until it ends, see above; so then it is the server's default
     ("matching.membershipUnloadDelay", "200ms", "500ms"),
+    // a poll that waits where no task comes does so for this long; the default is a minute. After a loss that is a poll at a
+    // pod that has lost its task queue, or whose caller's way is broken. After each move it is one at a partition of a queue
+    // whose root has moved: handed on to the root and sent back from there, it is not handed on again (`pri_matcher.go`,
+    // `forwardPolls`) and hears of a quarter of the tasks only, which a queue with many does not notice, and one with few
+    // does. Each time is a call more for every poll that waits; its last second is spent so, too
+    ("matching.longPollExpirationInterval", "3s", "20s"),
 ];
 
 /// Adds what the user has not set.

@@ -21,6 +21,7 @@ mod probes;
 mod security;
 pub mod server;
 mod store_tls;
+mod takeover;
 pub mod ui;
 pub mod worker;
 

@@ -154,10 +154,11 @@ impl World {
 
     fn see_temporal(&mut self, members: i32) {
         let ring = |role: Role| (role.name().to_owned(), (0..members).map(|n| format!("10.0.0.{n}:1")).collect());
+        let shards = u32::try_from(self.resource.spec.num_history_shards).unwrap();
         self.seen.temporal = TemporalView::Seen(Membership {
             rings: self.roles().into_iter().map(ring).collect(),
-            shards: 64,
-            owned_shards: 64,
+            shards,
+            owned_shards: shards,
             cluster_name: "c".to_owned(),
             visibility_failure: None,
             secondary_failure: None,

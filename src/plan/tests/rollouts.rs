@@ -271,15 +271,23 @@ fn what_makes_pods_leave_gently_comes_with_the_first_proof() {
 }
 
 #[test]
-fn callers_and_polls_follow_sooner_while_shards_move() {
-    let mut world = World::serving();
+fn callers_and_polls_follow_sooner_while_shards_move_and_less_is_done_again() {
+    let mut world = World::new();
+    world.resource.spec.num_history_shards = 512;
     let values = |plan: &Plan| {
-        let keys = ["history.longPollExpirationInterval", "matching.membershipUnloadDelay"];
+        let keys = [
+            "history.longPollExpirationInterval",
+            "matching.membershipUnloadDelay",
+            "matching.longPollExpirationInterval",
+            "history.transferProcessorUpdateAckInterval",
+        ];
         keys.map(|key| dynamic_config(plan)[key][0]["value"].clone())
     };
-    assert_eq!(values(&world.step()), ["5s", "500ms"]);
+    assert_eq!(values(&world.step())[3], "24s", "the first pods take nothing over");
+    world.serve();
+    let (moving, at_rest) = (["1s", "200ms", "3s", "5s"], ["5s", "500ms", "20s", "24s"]);
+    assert_eq!(values(&world.step()), at_rest);
     world.restart("now");
-    let (moving, at_rest) = (["1s", "200ms"], ["5s", "500ms"]);
     for (role, expected) in
         [(Role::Matching, moving), (Role::History, moving), (Role::Frontend, at_rest), (Role::Worker, at_rest)]
     {
