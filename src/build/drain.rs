@@ -30,14 +30,14 @@ const WHILE_SHARDS_MOVE: [(&str, &str, &str); 3] = [
     ("history.longPollExpirationInterval", "1s", "5s"),
     // polls of workers stay this long at a pod that has lost their task queue. With common moments the others know by then;
     // when a member is lost or comes back, one that hears of it later sends the next poll there again, where it waits in
-    // vain (`matching_engine.go`, `watchMembership`) until it ends, see above; so then it is the server's default
+    // vain (`matching_engine.go`, `watchMembership`) until it ends, see below; so then it is the server's default
     ("matching.membershipUnloadDelay", "200ms", "500ms"),
     // a poll that waits where no task comes does so for this long; the default is a minute. After a loss that is a poll at a
     // pod that has lost its task queue, or whose caller's way is broken. After each move it is one at a partition of a queue
     // whose root has moved: handed on to the root and sent back from there, it is not handed on again (`pri_matcher.go`,
     // `forwardPolls`) and hears of a quarter of the tasks only, which a queue with many does not notice, and one with few
     // does. Each time is a call more for every poll that waits; its last second is spent so, too
-    ("matching.longPollExpirationInterval", "3s", "20s"),
+    ("matching.longPollExpirationInterval", "5s", "20s"),
 ];
 
 /// Adds what the user has not set.

@@ -285,7 +285,7 @@ fn callers_and_polls_follow_sooner_while_shards_move_and_less_is_done_again() {
     };
     assert_eq!(values(&world.step())[3], "24s", "the first pods take nothing over");
     world.serve();
-    let (moving, at_rest) = (["1s", "200ms", "3s", "5s"], ["5s", "500ms", "20s", "24s"]);
+    let (moving, at_rest) = (["1s", "200ms", "5s", "5s"], ["5s", "500ms", "20s", "24s"]);
     assert_eq!(values(&world.step()), at_rest);
     world.restart("now");
     for (role, expected) in
