@@ -11,20 +11,22 @@
 use super::config::set_default;
 use serde_json::{Map, Value, json};
 
-/// Of the queues that every workflow has tasks in.
-const KEYS: [&str; 3] = [
+/// Queues of a shard that every workflow has tasks in.
+const QUEUES: u32 = 3;
+/// Of these queues.
+const KEYS: [&str; QUEUES as usize] = [
     "history.timerProcessorUpdateAckInterval",
     "history.transferProcessorUpdateAckInterval",
     "history.visibilityProcessorUpdateAckInterval",
 ];
 /// Deletions a second that all shards of a cluster may make by it, each of one range of one queue.
-const AT_REST: i32 = 64;
+const AT_REST: u32 = 64;
 /// The same in the minute or two in which matching or history pods are replaced.
-const WHILE_SHARDS_MOVE: i32 = 320;
+const WHILE_SHARDS_MOVE: u32 = 320;
 /// Seconds; below, hardly anything is gained.
-const SHORTEST: i32 = 3;
+const SHORTEST: u32 = 3;
 /// Seconds; the server's default.
-const LONGEST: i32 = 30;
+const LONGEST: u32 = 30;
 
 /// Adds what the user has not set.
 pub(super) fn add_defaults(values: &mut Map<String, Value>, shards: i32, shards_move: bool) {
@@ -35,10 +37,9 @@ pub(super) fn add_defaults(values: &mut Map<String, Value>, shards: i32, shards_
 }
 
 /// Time between checkpoints. A queue without new tasks deletes nothing, so this is for shards that all have work.
-fn seconds(shards: i32, shards_move: bool) -> i32 {
+fn seconds(shards: i32, shards_move: bool) -> u32 {
     let budget = if shards_move { WHILE_SHARDS_MOVE } else { AT_REST };
-    let deletions = shards.saturating_mul(3);
-    (deletions / budget + i32::from(deletions % budget > 0)).clamp(SHORTEST, LONGEST)
+    shards.unsigned_abs().saturating_mul(QUEUES).div_ceil(budget).clamp(SHORTEST, LONGEST)
 }
 
 #[cfg(test)]
@@ -53,7 +54,7 @@ mod tests {
     #[case::many(1024, 30, 10)]
     #[case::too_many(16384, 30, 30)]
     #[case::absurd(i32::MAX, 30, 30)]
-    fn checkpoints_cost_the_database_little(#[case] shards: i32, #[case] at_rest: i32, #[case] moving: i32) {
+    fn checkpoints_cost_the_database_little(#[case] shards: i32, #[case] at_rest: u32, #[case] moving: u32) {
         assert_eq!((seconds(shards, false), seconds(shards, true)), (at_rest, moving));
     }
 }

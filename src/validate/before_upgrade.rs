@@ -23,8 +23,7 @@ pub struct ValidBeforeUpgrade {
 /// Reads the template; `None` when it is none.
 pub(super) fn read(template: &BeforeUpgradeSpec, problems: &mut Problems) -> Option<ValidBeforeUpgrade> {
     let path = format!("{PATH}.spec");
-    let read = embedded::read::<JobSpec>(&Value::Object(template.spec.clone()));
-    let spec = read.map_err(|wrong| problems.add(wrong.below(&path), wrong.message)).ok()?;
+    let spec: JobSpec = embedded::typed(&path, &Value::Object(template.spec.clone()), problems)?;
     let metadata = template.metadata.clone().unwrap_or_default();
     check_metadata(&metadata, problems);
     check_job(&path, &spec, problems);

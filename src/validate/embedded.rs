@@ -44,7 +44,7 @@ pub fn read<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, NotOfTy
     }
 }
 
-/// The same, for a validation: what is wrong is a problem.
+/// The same, for a validation: what is wrong is a problem of the field at `path`.
 pub(super) fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, problems: &mut Problems) -> Option<T> {
     match read(value) {
         Ok(typed) => Some(typed),
@@ -66,7 +66,7 @@ pub(super) fn list<T: DeserializeOwned + Serialize>(
 }
 
 /// The first path of `value` that is not in `kept`; `path` is that of `value` itself.
-pub(super) fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
+fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
     match (value, kept) {
         (Value::Object(all), Value::Object(kept)) => all.iter().filter(|(_, v)| !v.is_null()).find_map(|(key, v)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -85,7 +85,7 @@ pub(super) fn lost(value: &Value, kept: &Value, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::core::v1::PodSpec;
+    use k8s_openapi::api::core::v1::{Container, PodSpec};
     use rstest::rstest;
     use serde_json::json;
 
@@ -99,5 +99,17 @@ mod tests {
     fn strictly(#[case] value: Value, #[case] wrong: Option<&str>) {
         let found = read::<PodSpec>(&value).err();
         assert_eq!(found.as_ref().map(|e| e.path.as_str()), wrong, "{found:?}");
+    }
+
+    #[test]
+    fn a_field_that_kubernetes_does_not_know_is_named() {
+        let given = json!({"name": "a", "image": "b", "env": [{"name": "X", "vale": "y"}], "stdin": null});
+        let mut problems = Problems::default();
+        let read: Option<Container> = typed("p", &given, &mut problems);
+        assert_eq!((read, &*problems.0[0].field), (None, "p.env[0].vale"));
+        let given = json!({"name": "a", "image": "b", "resources": {"limits": {"cpu": 1}}, "env": [], "args": ["x"]});
+        let mut problems = Problems::default();
+        let read: Option<Container> = typed("p", &given, &mut problems);
+        assert!(problems.0.is_empty(), "{read:?} {:?}", problems.0);
     }
 }

@@ -9,7 +9,7 @@ pub use change::check as change;
 pub use connection::{Authorities, Caller, ServerTls, ValidConnection};
 pub use rollout::{GatePolicy, GateRule, RolloutPolicy, StepPolicy, WorkflowRule};
 
-use super::{Invalid, Problem, Problems, embedded, scaling};
+use super::{Invalid, Problems, embedded, scaling};
 use crate::api::reference::ClusterRef;
 use crate::api::worker::{DeploymentSettings, QueueType, TaskQueueSpec, TemporalWorkerSpec, Versioning};
 use crate::api::{SYSTEM_NAMESPACE, TemporalWorker, annotations};
@@ -243,12 +243,5 @@ fn of_queue(queue: &TaskQueueSpec) -> Vec<(String, QueueType)> {
 
 fn strategy(settings: &DeploymentSettings, problems: &mut Problems) -> Option<DeploymentStrategy> {
     let written = Value::Object(settings.strategy.clone()?);
-    match embedded::read(&written) {
-        Ok(strategy) => Some(strategy),
-        Err(error) => {
-            let field = error.below("spec.deployment.strategy");
-            problems.0.push(Problem { field, message: error.message });
-            None
-        }
-    }
+    embedded::typed("spec.deployment.strategy", &written, problems)
 }

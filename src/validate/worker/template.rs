@@ -16,10 +16,8 @@ const OWN_TLS_ENV: &str = "TEMPORAL_TLS";
 
 /// Reads it strictly, and notes what may not be in it.
 pub(super) fn check(written: &Map<String, Value>, connected: bool, problems: &mut Problems) {
-    let template: PodTemplateSpec = match embedded::read(&Value::Object(written.clone())) {
-        Ok(template) => template,
-        Err(error) => return problems.add(error.below("spec.template"), error.message),
-    };
+    let template = embedded::typed("spec.template", &Value::Object(written.clone()), problems);
+    let Some(template): Option<PodTemplateSpec> = template else { return };
     let metadata = template.metadata.unwrap_or_default();
     let own = "is the operator's own; remove it";
     for (map, keys) in [("labels", metadata.labels), ("annotations", metadata.annotations)] {
