@@ -49,9 +49,10 @@ fn nothing_unsafe_happens_and_all_comes_to_its_end() {
     assert!(failed.is_empty(), "{} of {seeds} seeds fail, the first:\n{}", failed.len(), failed[0]);
 }
 
-#[test]
-fn pods_that_are_ready_and_never_join_take_nobody_s_place() {
+#[rstest::rstest]
+fn pods_that_are_ready_and_never_join_take_nobody_s_place(#[values(1, 2, 3)] pods: i32) {
     let mut world = Simulation::new(1);
+    world.scale_matching(pods);
     world.want_something_good();
     let settles = |world: &mut Simulation| (0..CALM).any(|_| world.step(Faults::None).is_err() || world.is_settled());
     assert!(settles(&mut world), "{}", world.picture());

@@ -10,7 +10,7 @@ use crate::plan::gate::{self, Closed};
 use crate::plan::neighbours::Taken;
 use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
-use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, ring_difference};
+use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, left_behind, ring_difference};
 use crate::plan::schema::SchemaPlan;
 use crate::plan::verdict::Verdict;
 use crate::plan::{Membership, Observed, TemporalView, visibility};
@@ -274,9 +274,17 @@ fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Ver
             Verdict::new(Truth::Unknown, "TemporalUnreachable", silence(&without_credentials(why)))
         }
         TemporalView::Seen(m) => disagreement(cluster, rollout, m, seen).unwrap_or_else(|| {
-            Verdict::new(Truth::True, "MembersAgree", "Every pod is in its ring and every shard is owned.")
+            let text = format!("Every pod is in its ring and every shard is owned.{}", leftovers(rollout, m, seen));
+            Verdict::new(Truth::True, "MembersAgree", text)
         }),
     }
+}
+
+/// What nobody waits for and is to be known all the same, should it stay.
+fn leftovers(rollout: &Rollout, membership: &Membership, seen: &Observed) -> String {
+    let left = |state: &RoleState| Some((state.role, left_behind(state.role, membership, seen)?));
+    let text = |(role, ip)| format!(" The ring of the {role} role still has {ip}, which is no pod any more.");
+    rollout.roles.iter().find_map(left).map(text).unwrap_or_default()
 }
 
 /// What is away: the part that the failed call was to prove, which its name has in brackets, else the frontend, or the

@@ -7,8 +7,8 @@ mod ring;
 mod role;
 
 pub use failure::is_late;
-pub use ring::difference as ring_difference;
 pub(super) use ring::is_ending;
+pub use ring::{difference as ring_difference, left_behind};
 pub use role::{Progress, RoleState, has_stalled, is_complete};
 
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};
@@ -144,10 +144,15 @@ fn newcomer_outside(
     step.or(failed).filter(|_| mixed).and_then(|since| ring::newcomer_outside(view.role, since, seen))
 }
 
-/// The Deployment, which replaces no further pod before this one is in its ring.
+/// The Deployment, which replaces no further pod before this one is in its ring. A paused one still takes the old pods away
+/// when all new ones are available (Kubernetes 1.34 `pkg/controller/deployment/sync.go`, `scale`), so none becomes that:
+/// `minReadySeconds` is as long as it can be, for which the deadline must be longer; this one means none.
 fn held_back(mut object: Object, newcomer: &str) -> Object {
     if let Object::Deployment(deployment) = &mut object {
-        deployment.spec.get_or_insert_default().paused = Some(true);
+        let spec = deployment.spec.get_or_insert_default();
+        spec.paused = Some(true);
+        spec.min_ready_seconds = Some(i32::MAX - 1);
+        spec.progress_deadline_seconds = Some(i32::MAX);
         let notes = deployment.metadata.annotations.get_or_insert_default();
         notes.insert(annotations::HELD.to_owned(), newcomer.to_owned());
     }

@@ -4,7 +4,7 @@ use super::TemporalView;
 use super::health::Health;
 use super::jobs::{failed_at, succeeded};
 use super::observed::Observed;
-use super::rollout::{Rollout, is_complete};
+use super::rollout::{Progress, RoleState, Rollout, is_complete};
 use super::schema::SchemaPlan;
 use crate::api::TemporalClusterStatus;
 use k8s_openapi::jiff::Timestamp;
@@ -15,12 +15,14 @@ use std::time::Duration;
 const SETTLED: Duration = Duration::from_secs(10);
 /// Time between two looks at a cluster that is at work.
 const AT_WORK: Duration = Duration::from_secs(2);
+/// Time between two looks while a rollout waits for nothing but Temporal's word, of which nothing is heard.
+const TEMPORAL_AWAITED: Duration = Duration::from_secs(1);
 /// Longest time between two looks where something may be corrected that is not heard of, such as a Secret.
 const CORRECTED: Duration = Duration::from_secs(5);
 /// Longest time between two looks at a cluster whose pods are waited for: many that wait for each other's machine cost little.
 const PODS_COME: Duration = Duration::from_secs(15);
 
-/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s; the longer Temporal is silent, or pods are waited
+/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, every second where a rollout hangs on it; the longer Temporal is silent, or pods are waited
 /// for, the less often. Between tries of a Job: when the next is due.
 pub(super) fn after(
     health: &Health,
@@ -36,6 +38,7 @@ pub(super) fn after(
             Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(200), CORRECTED)
         }
         None if health.ready && !health.reconciling => SETTLED,
+        None if is_temporal_awaited(rollout, seen) => TEMPORAL_AWAITED,
         None => match pods_waited_for(rollout, old, seen) {
             Some(since) => (time(since, now) / 4).clamp(AT_WORK, PODS_COME),
             None => (silence(rollout, seen, now) / 4).clamp(AT_WORK, SETTLED),
@@ -54,6 +57,14 @@ fn pods_waited_for(rollout: &Rollout, old: &TemporalClusterStatus, seen: &Observ
     let made = jobs.chain(deployments).flatten().map(|at| at.0).max()?;
     let turned = old.conditions.iter().map(|c| c.last_transition_time.0).max();
     Some(turned.map_or(made, |turned| turned.max(made)))
+}
+
+/// The next pod or the next role begins as soon as Temporal, which answers, has a pod in its ring or all shards owned.
+fn is_temporal_awaited(rollout: &Rollout, seen: &Observed) -> bool {
+    let under_way = rollout.record.step.is_some() || !(rollout.paused || rollout.waiting().is_empty());
+    let at_rest = rollout.roles.iter().all(|r| r.progress != Progress::Rolling);
+    let awaited = |r: &RoleState| r.outside.is_some() || (at_rest && !r.proven);
+    under_way && matches!(seen.temporal, TemporalView::Seen(_)) && rollout.roles.iter().any(awaited)
 }
 
 /// How long Temporal has been silent although every role runs: nothing but its answer is waited for.

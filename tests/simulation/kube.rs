@@ -113,11 +113,29 @@ impl SimRole {
                 pod.in_ring = should;
             }
         }
-        // a Deployment that is held back replaces nothing
         if self.object.spec.as_ref().unwrap().paused != Some(true) {
             self.grow(now, rng, next_ip);
             self.shrink(now);
+        } else if self.is_saturated(now) {
+            // all that a paused Deployment still does (`scale` in its controller's sync.go)
+            let template = self.template();
+            for pod in self.pods.iter_mut().filter(|p| p.template != template) {
+                pod.leaving_since.get_or_insert(now);
+            }
         }
+    }
+
+    /// As many new pods are available as there should be pods.
+    fn is_saturated(&self, now: u32) -> bool {
+        let template = self.template();
+        let new = |p: &&SimPod| p.template == template && self.is_available(p, now);
+        self.living().filter(new).count() == self.wanted()
+    }
+
+    /// Ready for `minReadySeconds`.
+    fn is_available(&self, pod: &SimPod, now: u32) -> bool {
+        let settles = self.object.spec.as_ref().unwrap().min_ready_seconds.unwrap_or(0);
+        pod.is_ready() && now - pod.ready_at.unwrap() >= u32::try_from(settles).unwrap()
     }
 
     fn grow(&mut self, now: u32, rng: &mut Rng, next_ip: &mut u32) {
@@ -147,11 +165,8 @@ impl SimRole {
     fn shrink(&mut self, now: u32) {
         let template = self.template();
         let least = self.wanted() - self.unavailable();
-        let settles = self.object.spec.as_ref().unwrap().min_ready_seconds.unwrap_or(0);
-        let settles = u32::try_from(settles).unwrap();
         loop {
-            let available = |p: &&SimPod| p.is_ready() && now - p.ready_at.unwrap() >= settles;
-            let spare = self.living().filter(available).count() > least;
+            let spare = self.living().filter(|p| self.is_available(p, now)).count() > least;
             let surplus = self.living().count() > self.wanted();
             let all_new = self.living().all(|p| p.template == template);
             let goes = |p: &SimPod| p.leaving_since.is_none() && (p.template != template || (surplus && all_new));

@@ -117,6 +117,10 @@ impl Simulation {
         self.resource.metadata.generation = self.resource.metadata.generation.map(|g| g + 1);
     }
 
+    pub fn scale_matching(&mut self, pods: i32) {
+        self.resource.spec.services.as_mut().unwrap().matching.as_mut().unwrap().replicas = Some(pods);
+    }
+
     pub fn restart(&mut self, value: &str) {
         let notes = self.resource.metadata.annotations.get_or_insert_default();
         notes.insert(annotations::RESTARTED_AT.to_owned(), value.to_owned());

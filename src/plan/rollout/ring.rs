@@ -21,9 +21,8 @@ pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
 }
 
 /// How the ring of a role differs from the pods that should be in it, one sentence. Where the pods are known, by address:
-/// those that are ending may be in it or not. Frontend and worker pods stay until they have ended (server 1.30–1.32
-/// `service/{frontend,worker}/service.go`); history and matching pods leave at the next common moment of the clock, which
-/// comes before a new pod of another role could take anything over.
+/// those that are ending may be in it or not. History and matching pods leave at the next common moment of the clock, which
+/// comes before a new pod of another role could take anything over. What others than they leave behind is no difference.
 #[must_use]
 pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observed) -> Option<String> {
     let members = membership.members(role);
@@ -42,9 +41,24 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
         let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
         return Some(text);
     }
-    ring.difference(&all).next().map(|ip| {
+    ring.difference(&all).next().filter(|_| hands_over(role)).map(|ip| {
         format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) is no pod any more; {pods} pods should be in it.")
     })
+}
+
+/// Shards or task queues are a member's by its place in the ring, so one that is no pod any more holds something up.
+fn hands_over(role: Role) -> bool {
+    matches!(role, Role::History | Role::Matching)
+}
+
+/// An address in the ring of a role whose pods hand nothing over that is no pod any more. Frontend and worker pods end
+/// without a word to the others (server 1.30–1.32 `service/{frontend,worker}/service.go`), who take 5 to 15 s to find
+/// out; nothing hangs on it.
+#[must_use]
+pub fn left_behind(role: Role, membership: &Membership, seen: &Observed) -> Option<String> {
+    let pods: BTreeSet<&str> = seen.pods_of(role.name()).filter(|p| !is_over(p)).filter_map(|p| address(p)).collect();
+    let left = addresses(membership, role).into_iter().find(|ip| !pods.contains(ip));
+    left.filter(|_| !hands_over(role) && !pods.is_empty()).map(str::to_owned)
 }
 
 /// Address of a pod that was made since then and is ready for Kubernetes, but not in its ring, as far as Temporal answers.
@@ -117,7 +131,8 @@ mod tests {
     #[case::leaving(Role::History, &["2"], &["1"], &["1", "2"], true)]
     #[case::has_left(Role::History, &["2"], &["1"], &["2"], true)]
     #[case::draining(Role::Frontend, &["2"], &["1"], &["1", "2"], true)]
-    #[case::dead(Role::Frontend, &["2"], &[], &["1", "2"], false)]
+    #[case::dead(Role::History, &["2"], &[], &["1", "2"], false)]
+    #[case::dead_without_work(Role::Frontend, &["2"], &[], &["1", "2"], true)]
     #[case::right_number_wrong_pods(Role::Matching, &["2", "3"], &["1"], &["1", "2"], false)]
     fn by_address(
         #[case] role: Role,
@@ -135,6 +150,8 @@ mod tests {
         let wanted = i32::try_from(living.len()).unwrap();
         let said = difference(role, wanted, &membership, &seen);
         assert_eq!(said.is_none(), agrees, "{said:?}");
+        let rest = ring.iter().find(|n| !living.contains(n) && !leaving.contains(n)).map(|n| ip(n));
+        assert_eq!(left_behind(role, &membership, &seen), rest.filter(|_| role == Role::Frontend));
     }
 
     #[rstest]

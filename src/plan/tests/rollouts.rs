@@ -68,6 +68,59 @@ fn a_restart_goes_from_role_to_role() {
     assert_eq!(world.rollout().step, None);
 }
 
+#[rstest]
+#[case::owns_task_queues(Role::Matching, false)]
+#[case::owns_shards(Role::History, false)]
+#[case::owns_nothing(Role::Frontend, true)]
+#[case::owns_nothing(Role::Worker, true)]
+fn a_member_that_is_no_pod_any_more_is_waited_for_where_it_owns_something(#[case] role: Role, #[case] goes_on: bool) {
+    let mut world = World::serving();
+    let pod = |role: Role| {
+        let labels = json!({"app.kubernetes.io/component": role.name()});
+        json!({"metadata": {"name": role.name(), "labels": labels}, "status": {"phase": "Running", "podIP": "10.0.0.0"}})
+    };
+    let pods = Role::ALL.into_iter().map(|role| Arc::new(serde_json::from_value(pod(role)).unwrap()));
+    world.seen.pods = pods.collect();
+    world.restart("now");
+    world.step();
+    world.run_role(Role::Matching);
+    let TemporalView::Seen(membership) = &mut world.seen.temporal else { unreachable!() };
+    membership.rings.get_mut(role.name()).unwrap().insert("10.0.0.9:1".to_owned());
+    let plan = world.step();
+    assert_eq!(roles(&plan).contains(&"history".to_owned()), goes_on, "{}", world.message());
+    let said = &conditions::get(&world.status.conditions, conditions::MEMBERSHIP_HEALTHY).unwrap().message;
+    if goes_on {
+        assert_eq!(world.condition(conditions::MEMBERSHIP_HEALTHY), ("True", "MembersAgree"));
+        assert!(said.ends_with(&format!("The ring of the {role} role still has 10.0.0.9, which is no pod any more.")));
+    } else {
+        assert_eq!(world.condition(conditions::MEMBERSHIP_HEALTHY), ("False", "RingDiffers"), "{said}");
+        assert_eq!(plan.wake, Duration::from_secs(1), "the next role hangs on it");
+    }
+}
+
+#[test]
+fn a_new_pod_outside_its_ring_holds_the_deployment_even_if_it_is_the_last() {
+    let mut world = World::serving();
+    world.restart("now");
+    world.step();
+    world.stick(Role::Matching);
+    let made = world.at() + k8s_openapi::jiff::SignedDuration::from_secs(1);
+    let pod = json!({
+        "metadata": {"name": "new", "creationTimestamp": made, "labels": {"app.kubernetes.io/component": "matching"}},
+        "status": {"phase": "Running", "podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]},
+    });
+    world.seen.pods = vec![Arc::new(serde_json::from_value(pod).unwrap())];
+    let plan = world.step();
+    let object =
+        plan.changes.objects.into_iter().find(|o| o.kind() == Kind::Deployment && o.key().name == "c-matching");
+    let Some(Object::Deployment(held)) = object else { panic!("{}", world.message()) };
+    let spec = held.spec.unwrap();
+    assert_eq!(spec.paused, Some(true));
+    // paused alone would not do: Kubernetes takes the old pods away once all new ones are available
+    assert!(spec.min_ready_seconds > Some(1_000_000) && spec.progress_deadline_seconds > spec.min_ready_seconds);
+    assert_eq!(plan.wake, Duration::from_secs(1));
+}
+
 #[test]
 fn a_role_that_was_held_is_let_go_before_the_next_begins() {
     let mut world = World::serving();
