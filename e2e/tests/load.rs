@@ -21,8 +21,12 @@ fn a_pause_of_the_server_is_seen_in_every_workflow_that_was_due() {
     let layout = Layout::from_environment().unwrap();
     let python = build::python(&Screen::new(&layout), &layout).unwrap();
     let server = Server::start(&python.with_file_name("temporal"));
-    let target =
-        Target { address: server.address.clone(), namespace: "default".to_owned(), queue: "load-test".to_owned() };
+    let target = Target {
+        address: server.address.clone(),
+        namespace: "default".to_owned(),
+        queue: "load-test".to_owned(),
+        queues: 2,
+    };
     let files = std::env::temp_dir().join(format!("load-test-{}", std::process::id()));
     let mut load = Load::start(&python, &layout.repo, &files, &target, RATE).unwrap();
     load.phase("steady");

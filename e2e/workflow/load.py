@@ -1,9 +1,10 @@
 """An open loop of workflows with one activity each, and what came of them.
 
-load.py work  HOST:PORT NAMESPACE QUEUE FILE        works on them
-load.py start HOST:PORT NAMESPACE QUEUE FILE RATE   starts RATE of them a second and waits for every result
-load.py check HOST:PORT NAMESPACE QUEUE             reads ids, prints what the server knows of them
+load.py work  HOST:PORT NAMESPACE QUEUE QUEUES FILE        works on them
+load.py start HOST:PORT NAMESPACE QUEUE QUEUES FILE RATE   starts RATE of them a second and waits for every result
+load.py check HOST:PORT NAMESPACE QUEUE QUEUES             reads ids, prints what the server knows of them
 
+With QUEUES other than 1 they are spread over so many task queues, each with a worker: QUEUE-0, QUEUE-1 and so on.
 `work` and `start` end with their standard input, so they never outlive whoever began them. They write JSON lines to
 FILE: one when they are ready, one for each workflow, one with what they cost. Times are seconds since 1970.
 """
@@ -105,19 +106,24 @@ async def connect(target: str, namespace: str) -> Client:
     return await insist(lambda: Client.connect(target, namespace=namespace), time.monotonic() + PATIENCE)
 
 
-async def work(target: str, namespace: str, queue: str, path: str) -> None:
+def queues_of(queue: str, queues: str) -> list[str]:
+    return [queue] if queues == "1" else [f"{queue}-{n}" for n in range(int(queues))]
+
+
+async def work(target: str, namespace: str, queue: str, queues: str, path: str) -> None:
     ended, lines, began = end_of_input(), Lines(path), time.time()
     client = await connect(target, namespace)
     # The sandbox costs processor time that the servers need here, and sees nothing of the network.
     runner = UnsandboxedWorkflowRunner()
-    worker = Worker(
-        client, task_queue=queue, workflows=[Load, Open], activities=[touch], workflow_runner=runner, identity="load"
-    )
-    running = asyncio.create_task(worker.run())
+    workers = [
+        Worker(client, task_queue=one, workflows=[Load, Open], activities=[touch], workflow_runner=runner, identity="load")
+        for one in queues_of(queue, queues)
+    ]
+    running = [asyncio.create_task(worker.run()) for worker in workers]
     lines.write(kind="ready", at=time.time())
-    await asyncio.wait([running, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([*running, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
     repeated = sum(1 for count in executions.values() if count > 1)
-    error = repr(running.exception()) if running.done() else None
+    error = next((repr(one.exception()) for one in running if one.done()), None)
     lines.cost(began, activities=executions.total(), repeated=repeated, error=error)
 
 
@@ -142,12 +148,13 @@ async def warm(client: Client, queue: str) -> None:
     await client.execute_workflow(Load.run, "warm", id=f"{queue}-warm-{time.time()}", task_queue=queue)
 
 
-async def start(target: str, namespace: str, queue: str, path: str, rate: str) -> None:
+async def start(target: str, namespace: str, queue: str, queues: str, path: str, rate: str) -> None:
     ended, lines, began = end_of_input(), Lines(path), time.time()
     client = await connect(target, namespace)
     late = time.monotonic() + PATIENCE
+    all_queues = queues_of(queue, queues)
     for _ in range(3):
-        await insist(lambda: warm(client, queue), late)
+        await insist(lambda: asyncio.gather(*(warm(client, one) for one in all_queues)), late)
     first, n, out = time.time() + 0.2, 0, set()
     lines.write(kind="ready", at=first)
     while not ended.is_set():
@@ -155,7 +162,7 @@ async def start(target: str, namespace: str, queue: str, path: str, rate: str) -
         wait = due - time.time()
         if wait > 0:
             await asyncio.sleep(wait)
-        task = asyncio.create_task(one(client, queue, lines, f"{queue}-{n}", due))
+        task = asyncio.create_task(one(client, all_queues[n % len(all_queues)], lines, f"{queue}-{n}", due))
         out.add(task)
         task.add_done_callback(out.discard)
         n += 1
@@ -178,13 +185,14 @@ async def status(client: Client, id: str) -> str:
         raise
 
 
-async def check(target: str, namespace: str, queue: str) -> None:
+async def check(target: str, namespace: str, queue: str, queues: str) -> None:
     client = await connect(target, namespace)
     ids = set(sys.stdin.read().split())
     until = time.monotonic() + LISTED
     while True:
         runs, completed = Counter(), set()
-        async for execution in client.list_workflows(f"TaskQueue = '{queue}'"):
+        listed = ", ".join(f"'{one}'" for one in queues_of(queue, queues))
+        async for execution in client.list_workflows(f"TaskQueue IN ({listed})"):
             runs[execution.id] += 1
             if execution.status == WorkflowExecutionStatus.COMPLETED:
                 completed.add(execution.id)
@@ -200,8 +208,13 @@ async def check(target: str, namespace: str, queue: str) -> None:
     }))
 
 
-if __name__ == "__main__":
-    asyncio.run({"work": work, "start": start, "check": check}[sys.argv[1]](*sys.argv[2:]))
+async def main(verb: str, *rest: str) -> None:
+    await {"work": work, "start": start, "check": check}[verb](*rest)
     sys.stdout.flush()
-    # An ordinary exit of SDK 1.35 on Python 3.11 now and then aborts while the interpreter ends.
+    # Workers are not ended: their polls at quiet queues would be waited for. Nor is the interpreter: an ordinary exit of
+    # SDK 1.35 on Python 3.11 now and then aborts.
     os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

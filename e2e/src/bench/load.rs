@@ -109,7 +109,7 @@ pub(super) fn run(screen: &Screen, bed: &Bed<'_>, python: &Path, calm: Duration)
     let service = bed.kube.service_ip(bed.namespace, &format!("{NAME}-frontend"))?;
     let address = format!("{service}:7233");
     register_namespace(screen, python, &address, NAME)?;
-    let target = Target { address, namespace: NAME.to_owned(), queue: "bench".to_owned() };
+    let target = Target { address, namespace: NAME.to_owned(), queue: "bench".to_owned(), queues: 1 };
     let files = bed.layout.log().join("load");
     let mut load = Load::start(python, &bed.layout.repo, &files, &target, RATE)?;
     let lost = Cell::new(*lent.nodes().last().context("no node was lent")?);

@@ -14,7 +14,9 @@ use super::bed::{Bed, OPERATOR_LIVES, full};
 use super::cluster::{Cluster, ROLES, VERSION, manifest};
 use super::crash;
 use super::film::Film;
-use super::load::{assert_no_errors, assert_nothing_gone, assert_nothing_lost, loaded, replicated, steady};
+use super::load::{
+    Flow, assert_no_errors, assert_nothing_gone, assert_nothing_lost, loaded, loaded_by, replicated, steady,
+};
 use super::wait::{PATIENCE, since, until};
 
 /// Pods of each role.
@@ -56,6 +58,31 @@ async fn rolling_restart_under_load() {
     assert_no_errors(&report, &report.figures[..3]);
     assert_nothing_gone(&report);
     scene.close(&summary).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_task_queues_in_a_rolling_restart() {
+    if !full() {
+        return; // it is about seconds, which other scenarios beside it would cost, too
+    }
+    let spec = replicated(manifest(VERSION), replicas());
+    let title = "rolling restart, 20 task queues with a workflow every 5 s";
+    let (scene, cluster, mut load) = loaded_by(Flow::quiet(), "roll-quiet", &spec, title).await;
+    load.phase("one role at a time");
+    let began = Instant::now();
+    restart(&cluster).await;
+    cluster.settled().await;
+    let took = since(began);
+    load.phase("after");
+    sleep(steady()).await;
+    let report = load.stop();
+    assert_nothing_lost(&report);
+    // polls that wait where no task comes end after 5 s, those begun before the restart after 20; without that it is 1 in 20
+    let rolled = report.figures.iter().find(|f| f.phase == "one role at a time").unwrap();
+    let long = rolled.over(Duration::from_millis(5500));
+    assert!(long * 50 <= rolled.due, "{long} of {} took longer than 5.5 s", rolled.due);
+    assert_eq!(rolled.over(Duration::from_secs(21)), 0, "{rolled:?}");
+    scene.close(&took).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,10 +15,26 @@ use super::bed::{Bed, full};
 use super::cluster::{Cluster, ROLES, Scene};
 use super::temporal::NAMESPACE;
 
-/// Workflows a second. The short form has other scenarios beside it, and no more processors for them; in the long form, with
-/// 15 two cores are fully taken as soon as a server starts.
-fn rate() -> f64 {
-    if full() { 8.0 } else { 2.0 }
+/// How workflows come.
+#[derive(Debug, Clone, Copy)]
+pub struct Flow {
+    /// Workflows a second.
+    rate: f64,
+    /// Over how many task queues, each with a worker.
+    queues: u16,
+}
+
+impl Flow {
+    /// All to one queue. The short form has other scenarios beside it, and no more processors for them; in the long form,
+    /// with 15 a second two cores are fully taken as soon as a server starts.
+    pub fn busy() -> Self {
+        Self { rate: if full() { 8.0 } else { 2.0 }, queues: 1 }
+    }
+
+    /// To many queues, one every five seconds to each: their polls mostly wait.
+    pub fn quiet() -> Self {
+        Self { rate: 4.0, queues: 20 }
+    }
 }
 
 /// One load at a time: two would measure each other, and take each other's processors.
@@ -28,6 +44,7 @@ static TURN: Semaphore = Semaphore::const_new(1);
 pub struct Loaded {
     load: Load,
     title: String,
+    rate: f64,
     _turn: SemaphorePermit<'static>,
 }
 
@@ -38,10 +55,15 @@ pub fn steady() -> Duration {
 
 /// A scene, a cluster in it, and a load that has been on it for a while.
 pub async fn loaded(scene: &str, manifest: &Value, title: &str) -> (Scene, Cluster, Loaded) {
+    loaded_by(Flow::busy(), scene, manifest, title).await
+}
+
+/// The same with another load.
+pub async fn loaded_by(flow: Flow, scene: &str, manifest: &Value, title: &str) -> (Scene, Cluster, Loaded) {
     let turn = turn().await;
     let scene = Scene::open(scene).await;
     let (cluster, _) = scene.create("main", manifest).await;
-    let mut load = Loaded::start(&cluster, title, turn).await;
+    let mut load = Loaded::begin(flow, &cluster, title, turn).await;
     load.phase("steady");
     sleep(steady()).await;
     (scene, cluster, load)
@@ -55,6 +77,11 @@ pub async fn turn() -> SemaphorePermit<'static> {
 impl Loaded {
     /// Begins; returns when workflows end.
     pub async fn start(cluster: &Cluster, title: &str, turn: SemaphorePermit<'static>) -> Self {
+        Self::begin(Flow::busy(), cluster, title, turn).await
+    }
+
+    async fn begin(flow: Flow, cluster: &Cluster, title: &str, turn: SemaphorePermit<'static>) -> Self {
+        let Flow { rate, queues } = flow;
         cluster.register_namespace().await;
         let bed = Bed::get();
         let files = bed.layout.log().join("load");
@@ -62,10 +89,11 @@ impl Loaded {
             address: cluster.frontend().await,
             namespace: NAMESPACE.to_owned(),
             queue: format!("{}-{}", cluster.namespace, cluster.name),
+            queues,
         };
-        let load = block_in_place(|| Load::start(&bed.python, &bed.layout.repo, &files, &target, rate()));
+        let load = block_in_place(|| Load::start(&bed.python, &bed.layout.repo, &files, &target, rate));
         let load = load.unwrap_or_else(|error| panic!("no load on {cluster}: {}", explain(&error)));
-        Self { load, title: title.to_owned(), _turn: turn }
+        Self { load, title: title.to_owned(), rate, _turn: turn }
     }
 
     /// A new phase begins.
@@ -77,7 +105,7 @@ impl Loaded {
     pub fn stop(self) -> Report {
         let report = block_in_place(|| self.load.stop());
         let report = report.unwrap_or_else(|error| panic!("the load of {:?} broke: {}", self.title, explain(&error)));
-        println!("{}", text(&self.title, &report));
+        println!("{}", text(&self.title, self.rate, &report));
         report
     }
 }
@@ -106,8 +134,8 @@ pub fn assert_nothing_gone(report: &Report) {
     assert!(unlisted.is_empty(), "not listed: {unlisted:?}");
 }
 
-fn text(title: &str, report: &Report) -> String {
-    let mut text = format!("\n{title}, {} workflows/s\n\n{}", rate(), Table(&report.figures));
+fn text(title: &str, rate: f64, report: &Report) -> String {
+    let mut text = format!("\n{title}, {rate} workflows/s\n\n{}", Table(&report.figures));
     let average = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let average: Vec<&str> = average.split(' ').take(3).collect();
     let late = report.late.as_secs_f64() * 1000.0;
