@@ -4,6 +4,7 @@
 //! Read in server 1.30–1.32 `service/{frontend,history,matching}/service.go` and `common/membership/ringpop/monitor.go`.
 
 use super::config::set_default;
+use crate::validate::ValidCluster;
 use serde_json::{Map, Value, json};
 
 /// Key and value.
@@ -37,8 +38,17 @@ const WHILE_SHARDS_MOVE: [(&str, &str, &str); 3] = [
     // whose root has moved: handed on to the root and sent back from there, it is not handed on again (`pri_matcher.go`,
     // `forwardPolls`) and hears of a quarter of the tasks only, which a queue with many does not notice, and one with few
     // does. Each time is a call more for every poll that waits; its last second is spent so, too
-    ("matching.longPollExpirationInterval", "5s", "20s"),
+    (POLL, "5s", "20s"),
 ];
+
+/// How long a poll lasts at most, by key.
+const POLL: &str = "matching.longPollExpirationInterval";
+
+/// Polls of workers become short while shards move, unless the user says otherwise.
+#[must_use]
+pub fn shortens_polls(cluster: &ValidCluster) -> bool {
+    cluster.established && !cluster.dynamic_config.keys().any(|key| key.eq_ignore_ascii_case(POLL))
+}
 
 /// Adds what the user has not set.
 pub(super) fn add_defaults(values: &mut Map<String, Value>, shards_move: bool) {

@@ -5,7 +5,7 @@ mod autoscaler;
 pub mod before_upgrade;
 mod companion;
 pub mod config;
-mod drain;
+pub mod drain;
 mod dual;
 mod elasticsearch;
 mod ingress;

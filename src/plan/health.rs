@@ -224,7 +224,12 @@ fn services(
         Progress::Outdated => {
             // no role is on its way, so Kubernetes has proven the last one: Temporal has not
             let why = if membership.truth == Truth::True { String::new() } else { format!(" {}", membership.message) };
-            let text = format!("The {role} role waits for its turn in the rollout.{why}");
+            let text = match rollout.begins_at {
+                Some(_) => {
+                    "The rollout begins in some seconds, when polls that workers began before have ended.".to_owned()
+                }
+                None => format!("The {role} role waits for its turn in the rollout.{why}"),
+            };
             Verdict::new(Truth::False, "RolePending", text)
         }
         _ => {

@@ -15,7 +15,7 @@ use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};
 use crate::api::rollout::{FailedStep, RolloutStatus, RolloutStep};
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations};
-use crate::build::{Object, SecretVersions, ServerConfig};
+use crate::build::{Object, SecretVersions, ServerConfig, drain};
 use crate::plan::{Observed, ROLL_ORDER, TemporalView};
 use crate::validate::{Invalid, ValidCluster};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -35,6 +35,8 @@ pub struct Rollout {
     pub record: RolloutStatus,
     /// Nothing new is begun, since the manifest says so.
     pub paused: bool,
+    /// When the matching role, whose turn it is, gets its new pods: polls of workers have not ended yet.
+    pub begins_at: Option<Timestamp>,
     /// Server pods that are ending, as far as pods are known.
     pub draining: bool,
 }
@@ -97,13 +99,15 @@ pub fn plan(
     let paused = cluster.is_paused();
     let stopped = paused || failed.is_some() || !allowed;
     let turn = (!stopped).then(|| turn(&views, seen, hopeless(cluster, old, now))).flatten();
+    let begins_at = begins_at(cluster, &before, &views, turn, now);
 
     let mut rollout = Rollout {
         objects: Vec::new(),
         held: Vec::new(),
         roles: views.iter().map(RoleView::state).collect(),
-        record: record(cluster, &before, &views, turn, failed, now),
+        record: record(cluster, &before, &views, turn.filter(|_| begins_at.is_none()), turn, failed, now),
         paused,
+        begins_at,
         draining: seen.server_pods().any(is_ending),
     };
     rollout.roles.sort_by_key(|s| s.role);
@@ -111,7 +115,9 @@ pub fn plan(
         let given_up = rollout.record.failed.as_ref().filter(|f| f.rolled_back && f.role == view.role.name());
         match given_up.and_then(|_| failure::way_back(&view, &before, seen)) {
             Some(object) if allowed => rollout.objects.push(object),
-            _ if allowed && (view.progress != Progress::Outdated || turn == Some(view.role)) => {
+            _ if allowed
+                && (view.progress != Progress::Outdated || (turn == Some(view.role) && begins_at.is_none())) =>
+            {
                 let outside = newcomer_outside(cluster, &view, &rollout.record, seen);
                 rollout.objects.push(match &outside {
                     Some(newcomer) => held_back(view.wanted, newcomer),
@@ -178,6 +184,26 @@ fn turn(views: &[RoleView<'_>], seen: &Observed, hopeless: bool) -> Option<Role>
     (may_go && outdated(next)).then_some(next.role)
 }
 
+/// How long the first new matching pod waits after workers' polls were made short. One that was begun before waits for
+/// up to 20 s where no task may come once task queues move; a pod has heard of it within 6 s, and a new one joins its ring
+/// after 5 s at the earliest.
+const POLLS_END: SignedDuration = SignedDuration::from_secs(12);
+
+/// When the matching role gets its new pods; `None` is now. One that is not complete has no time to lose.
+fn begins_at(
+    cluster: &ValidCluster,
+    before: &RolloutStatus,
+    views: &[RoleView<'_>],
+    turn: Option<Role>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let view = views.iter().find(|v| v.role == Role::Matching && turn == Some(v.role))?;
+    let waits = drain::shortens_polls(cluster) && view.live.is_some_and(is_complete);
+    let step = before.step.as_ref().filter(|s| s.role == view.role.name() && s.template == view.wanted_hash);
+    let at = step.map_or_else(|| whole_seconds(now), |s| s.started_at.0).checked_add(POLLS_END).ok()?;
+    (waits && now < at).then_some(at)
+}
+
 /// Temporal has not been as it should be for longer than a step may take, without anything in motion: a change may be what
 /// heals it.
 fn hopeless(cluster: &ValidCluster, old: &TemporalClusterStatus, now: Timestamp) -> bool {
@@ -188,11 +214,12 @@ fn timeout(cluster: &ValidCluster) -> SignedDuration {
     SignedDuration::try_from(cluster.rollout.step_timeout).unwrap_or(SignedDuration::MAX)
 }
 
-/// What is to be remembered.
+/// What is to be remembered. A step begins anew with the first new pod.
 fn record(
     cluster: &ValidCluster,
     before: &RolloutStatus,
     views: &[RoleView<'_>],
+    begins: Option<Role>,
     turn: Option<Role>,
     failed: Option<FailedStep>,
     now: Timestamp,
@@ -211,7 +238,8 @@ fn record(
         (turn == Some(v.role) || v.is_on_its_way()) && reached.is_some_and(|hash| *hash != v.wanted_hash)
     };
     record.step = views.iter().find(in_motion).filter(|_| failed.is_none()).map(|view| {
-        let known = before.step.as_ref().filter(|s| s.role == view.role.name() && s.template == view.wanted_hash);
+        let same = |s: &&RolloutStep| s.role == view.role.name() && s.template == view.wanted_hash;
+        let known = before.step.as_ref().filter(same).filter(|_| begins != Some(view.role));
         RolloutStep {
             role: view.role.name().to_owned(),
             template: view.wanted_hash.clone(),

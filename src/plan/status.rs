@@ -109,7 +109,8 @@ fn progress(cluster: &ValidCluster, gate: &Gate, rollout: &Rollout) -> (Truth, &
     }
     if let Some(step) = &rollout.record.step {
         let rest: Vec<&str> = waiting.into_iter().filter(|role| *role != step.role).collect();
-        let text = format!("The pods of the {} role are being replaced{}.", step.role, then(&rest));
+        let when = rollout.begins_at.map_or("are being replaced", |_| "are replaced in some seconds");
+        let text = format!("The pods of the {} role {when}{}.", step.role, then(&rest));
         return (Truth::True, "RollingRole", text);
     }
     if !waiting.is_empty() || cluster.version != cluster.target {

@@ -23,7 +23,8 @@ const CORRECTED: Duration = Duration::from_secs(5);
 const PODS_COME: Duration = Duration::from_secs(15);
 
 /// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, every second where a rollout hangs on it; the longer Temporal is silent, or pods are waited
-/// for, the less often. Between tries of a Job: when the next is due.
+/// for, the less often. Between tries of a Job, and before a rollout's first pod: when the
+/// next is due.
 pub(super) fn after(
     health: &Health,
     schema: &SchemaPlan,
@@ -32,7 +33,7 @@ pub(super) fn after(
     seen: &Observed,
     now: Timestamp,
 ) -> Duration {
-    match schema.retry_at {
+    match schema.retry_at.or(rollout.begins_at) {
         _ if health.stalled => SETTLED,
         Some(at) => {
             Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(Duration::from_millis(200), CORRECTED)

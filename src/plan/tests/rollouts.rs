@@ -68,6 +68,34 @@ fn a_restart_goes_from_role_to_role() {
     assert_eq!(world.rollout().step, None);
 }
 
+#[test]
+fn polls_are_short_before_the_first_task_queue_moves() {
+    let mut world = World::serving();
+    world.restart("now");
+    assert_eq!(roles(&world.pass()).len(), 0);
+    assert_eq!(world.condition(RECONCILING).0, "True", "{}", world.message());
+    assert_eq!(world.message(), "The rollout begins in some seconds, when polls that workers began before have ended.");
+    let said = &conditions::get(&world.status.conditions, ROLLOUT_PROGRESSING).unwrap().message;
+    assert_eq!(said, "The pods of the matching role are replaced in some seconds; then history, frontend, worker.");
+    let poll = |plan: &Plan| dynamic_config(plan)["matching.longPollExpirationInterval"][0]["value"].clone();
+    assert_eq!(poll(&world.pass()), "5s");
+    world.now += 11;
+    let plan = world.pass();
+    assert_eq!((roles(&plan).len(), plan.wake), (0, Duration::from_secs(1)), "it is back in time");
+    world.now += 1;
+    assert_eq!(roles(&world.pass()), ["matching"]);
+    assert_eq!(world.rollout().step.unwrap().started_at.0, world.at(), "the time-out begins now");
+}
+
+#[test]
+fn polls_that_are_a_users_to_set_are_not_waited_for() {
+    let mut world = World::serving();
+    let poll = json!({"values": {"Matching.longPollExpirationInterval": [{"value": "60s"}]}});
+    world.resource.spec.dynamic_config = Some(serde_json::from_value(poll).unwrap());
+    world.restart("now");
+    assert_eq!(roles(&world.pass()), ["matching"]);
+}
+
 #[rstest]
 #[case::owns_task_queues(Role::Matching, false)]
 #[case::owns_shards(Role::History, false)]
