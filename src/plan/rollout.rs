@@ -100,12 +100,13 @@ pub fn plan(
     let stopped = paused || failed.is_some() || !allowed;
     let turn = (!stopped).then(|| turn(&views, seen, hopeless(cluster, old, now))).flatten();
     let begins_at = begins_at(cluster, &before, &views, turn, now);
+    let begins = turn.filter(|_| begins_at.is_none());
 
     let mut rollout = Rollout {
         objects: Vec::new(),
         held: Vec::new(),
         roles: views.iter().map(RoleView::state).collect(),
-        record: record(cluster, &before, &views, turn.filter(|_| begins_at.is_none()), turn, failed, now),
+        record: record(cluster, &before, &views, begins, turn, failed, now),
         paused,
         begins_at,
         draining: seen.server_pods().any(is_ending),
@@ -115,9 +116,7 @@ pub fn plan(
         let given_up = rollout.record.failed.as_ref().filter(|f| f.rolled_back && f.role == view.role.name());
         match given_up.and_then(|_| failure::way_back(&view, &before, seen)) {
             Some(object) if allowed => rollout.objects.push(object),
-            _ if allowed
-                && (view.progress != Progress::Outdated || (turn == Some(view.role) && begins_at.is_none())) =>
-            {
+            _ if allowed && (view.progress != Progress::Outdated || begins == Some(view.role)) => {
                 let outside = newcomer_outside(cluster, &view, &rollout.record, seen);
                 rollout.objects.push(match &outside {
                     Some(newcomer) => held_back(view.wanted, newcomer),

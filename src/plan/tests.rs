@@ -66,7 +66,6 @@ impl World {
         Timestamp::from_second(self.now).unwrap()
     }
 
-    /// Plans, and takes the status and the objects over as if they had been written.
     /// A pass, and another where the first one only makes polls short.
     fn step(&mut self) -> Plan {
         let plan = self.pass();
@@ -77,6 +76,7 @@ impl World {
         self.pass()
     }
 
+    /// Plans, and takes the status and the objects over as if they had been written.
     fn pass(&mut self) -> Plan {
         let plan = cluster(&self.valid(), Some(1), &self.status, &self.seen, self.at()).unwrap();
         self.status = plan.status.clone();

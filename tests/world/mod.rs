@@ -138,6 +138,8 @@ pub fn manifest() -> TemporalCluster {
             "numHistoryShards": 64,
             "persistence": {"defaultStore": store("temporal"), "visibilityStore": store("temporal_visibility")},
             "ui": {"enabled": true},
+            // the API server's clock is tokio's and runs fast, that of plans does not: nothing that waits for the latter
+            "dynamicConfig": {"values": {"matching.longPollExpirationInterval": [{"value": "20s"}]}},
         },
     }))
     .expect("the manifest is well-formed")
