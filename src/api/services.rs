@@ -269,6 +269,13 @@ impl Role {
         matches!(self, Self::InternalFrontend)
     }
 
+    /// Whether its pods share work out by their number: history shards or task queues are a member's by its place in the
+    /// ring, and each change of it moves some.
+    #[must_use]
+    pub const fn shares_out(self) -> bool {
+        matches!(self, Self::History | Self::Matching)
+    }
+
     /// The name Temporal gives it (`TEMPORAL_SERVICES`, ring name; server 1.31 `common/primitives/role.go`) and the
     /// value of the component label.
     #[must_use]

@@ -252,9 +252,14 @@ fn cluster_metadata(cluster: &ValidCluster) -> Value {
     })
 }
 
-/// Sets a key of the dynamic config that the user has not set. The server compares keys without regard to case.
+/// Whether a key of the dynamic config is among these, which the server compares without regard to case.
+pub(super) fn has_key<'a>(mut keys: impl Iterator<Item = &'a String>, key: &str) -> bool {
+    keys.any(|k| k.eq_ignore_ascii_case(key))
+}
+
+/// Sets a key of the dynamic config that the user has not set.
 pub(super) fn set_default(values: &mut Map<String, Value>, key: &str, constrained: &Value) {
-    if !values.keys().any(|k| k.eq_ignore_ascii_case(key)) {
+    if !has_key(values.keys(), key) {
         values.insert(key.to_owned(), json!([constrained]));
     }
 }

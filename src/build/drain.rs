@@ -3,7 +3,7 @@
 //!
 //! Read in server 1.30–1.32 `service/{frontend,history,matching}/service.go` and `common/membership/ringpop/monitor.go`.
 
-use super::config::set_default;
+use super::config::{has_key, set_default};
 use crate::validate::ValidCluster;
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ const POLL: &str = "matching.longPollExpirationInterval";
 /// Polls of workers become short while shards move, unless the user says otherwise.
 #[must_use]
 pub fn shortens_polls(cluster: &ValidCluster) -> bool {
-    cluster.established && !cluster.dynamic_config.keys().any(|key| key.eq_ignore_ascii_case(POLL))
+    cluster.established && !has_key(cluster.dynamic_config.keys(), POLL)
 }
 
 /// Adds what the user has not set.

@@ -22,9 +22,9 @@ const CORRECTED: Duration = Duration::from_secs(5);
 /// Longest time between two looks at a cluster whose pods are waited for: many that wait for each other's machine cost little.
 const PODS_COME: Duration = Duration::from_secs(15);
 
-/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, every second where a rollout hangs on it; the longer Temporal is silent, or pods are waited
-/// for, the less often. Between tries of a Job, and before a rollout's first pod: when the
-/// next is due.
+/// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, where a rollout hangs on Temporal's word every
+/// second; the longer Temporal is silent, or pods are waited for, the less often. Between tries of a Job: when the next is
+/// due. Before the first pod of a rollout: when it is to be made.
 pub(super) fn after(
     health: &Health,
     schema: &SchemaPlan,

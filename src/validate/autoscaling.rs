@@ -65,14 +65,14 @@ fn cpu() -> MetricSpec {
     MetricSpec { type_: "Resource".to_owned(), resource, ..MetricSpec::default() }
 }
 
-/// One pod at a time where pods share work out by their number: each change of a ring moves shards or task queues.
-/// Frontends come as fast as Kubernetes lets them.
+/// One pod at a time where pods share work out by their number. Frontends come as fast as Kubernetes lets them.
 fn behavior(role: Role) -> HorizontalPodAutoscalerBehavior {
     let one_in =
         |period_seconds: i32| Some(vec![HPAScalingPolicy { type_: "Pods".to_owned(), value: 1, period_seconds }]);
-    let shares = matches!(role, Role::History | Role::Matching);
     HorizontalPodAutoscalerBehavior {
-        scale_up: shares.then(|| HPAScalingRules { policies: one_in(UP_PERIOD), ..HPAScalingRules::default() }),
+        scale_up: role
+            .shares_out()
+            .then(|| HPAScalingRules { policies: one_in(UP_PERIOD), ..HPAScalingRules::default() }),
         scale_down: Some(HPAScalingRules {
             policies: one_in(DOWN_PERIOD),
             stabilization_window_seconds: Some(DOWN_AFTER),

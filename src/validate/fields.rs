@@ -81,7 +81,7 @@ pub(super) fn read(resource: &TemporalCluster, problems: &mut Problems) -> Optio
         // offline, what it will be in the end
         established: owner.is_none() || proven,
         // one long step, not one for each role: each change is delivered to all pods
-        shards_move: matches!(step, Some(Role::Matching | Role::History)),
+        shards_move: step.is_some_and(Role::shares_out),
         owner,
         temporal_name: spec.cluster_name.clone().unwrap_or_else(|| name.clone()),
         image: images::or_default(spec.image.as_ref(), "temporalio/server", spec.image_registry.as_deref()),

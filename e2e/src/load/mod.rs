@@ -38,6 +38,14 @@ pub struct Target {
     pub queues: u16,
 }
 
+impl Target {
+    /// With what every part of `load.py` begins.
+    fn arguments(&self, verb: &str) -> [String; 5] {
+        let Self { address, namespace, queue, queues } = self.clone();
+        [verb.to_owned(), address, namespace, queue, queues.to_string()]
+    }
+}
+
 /// A worker and a starter that run until this value goes.
 #[derive(Debug)]
 pub struct Load {
@@ -104,10 +112,8 @@ impl Load {
         }
         let records: Vec<Record> = self.starter.lines("workflow")?;
         let ids: Vec<&str> = records.iter().map(|r| r.id.as_str()).collect();
-        let Target { address, namespace, queue, queues } = &self.target;
         let check = Cmd::new("timeout").args(["--kill-after=5", "150"]).arg(&self.python).arg(&self.script);
-        let said =
-            check.args(["check", address, namespace, queue, &queues.to_string()]).input(ids.join("\n")).output()?;
+        let said = check.args(self.target.arguments("check")).input(ids.join("\n")).output()?;
         // the SDK may log to standard output too
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
         let verdict = serde_json::from_str(last).with_context(|| format!("the check printed {said:?}"))?;
@@ -170,12 +176,7 @@ impl Part {
         let err = File::create(&errors).with_context(|| format!("cannot write {}", errors.display()))?;
         let out = err.try_clone().context("cannot share a file")?;
         let mut command = Command::new(python);
-        let queues = target.queues.to_string();
-        command
-            .arg(script)
-            .args([verb, &target.address, &target.namespace, &target.queue, &queues])
-            .arg(&file)
-            .args(rest);
+        command.arg(script).args(target.arguments(verb)).arg(&file).args(rest);
         let child = command.stdin(Stdio::piped()).stdout(out).stderr(err).process_group(0).spawn();
         let child = child.with_context(|| format!("cannot run {}", python.display()))?;
         Ok(Self { child, file, errors })

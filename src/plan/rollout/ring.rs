@@ -22,7 +22,7 @@ pub(super) fn agrees(role: Role, pods: i32, seen: &Observed) -> bool {
 
 /// How the ring of a role differs from the pods that should be in it, one sentence. Where the pods are known, by address:
 /// those that are ending may be in it or not. History and matching pods leave at the next common moment of the clock, which
-/// comes before a new pod of another role could take anything over. What others than they leave behind is no difference.
+/// comes before a new pod of another role could take anything over. What others than they leave behind holds nothing up.
 #[must_use]
 pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observed) -> Option<String> {
     let members = membership.members(role);
@@ -30,7 +30,7 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
         let text = format!("Temporal's ring of the {role} role has {members} members, {pods} pods should be in it.");
         (members != pods).then_some(text)
     };
-    let known: Vec<&Pod> = seen.pods_of(role.name()).filter(|p| !is_over(p)).collect();
+    let known: Vec<&Pod> = present(role, seen).collect();
     if known.is_empty() {
         return counted();
     }
@@ -41,24 +41,19 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
         let text = format!("A {role} pod ({missing}) is not in Temporal's ring, which has {members} members.");
         return Some(text);
     }
-    ring.difference(&all).next().filter(|_| hands_over(role)).map(|ip| {
+    ring.difference(&all).next().filter(|_| role.shares_out()).map(|ip| {
         format!("Temporal's ring of the {role} role has {members} members, one of which ({ip}) is no pod any more; {pods} pods should be in it.")
     })
 }
 
-/// Shards or task queues are a member's by its place in the ring, so one that is no pod any more holds something up.
-fn hands_over(role: Role) -> bool {
-    matches!(role, Role::History | Role::Matching)
-}
-
-/// An address in the ring of a role whose pods hand nothing over that is no pod any more. Frontend and worker pods end
+/// An address in the ring of a role whose pods share nothing out that is no pod any more. Frontend and worker pods end
 /// without a word to the others (server 1.30–1.32 `service/{frontend,worker}/service.go`), who take 5 to 15 s to find
 /// out; nothing hangs on it.
 #[must_use]
 pub fn left_behind(role: Role, membership: &Membership, seen: &Observed) -> Option<String> {
-    let pods: BTreeSet<&str> = seen.pods_of(role.name()).filter(|p| !is_over(p)).filter_map(|p| address(p)).collect();
+    let pods: BTreeSet<&str> = present(role, seen).filter_map(address).collect();
     let left = addresses(membership, role).into_iter().find(|ip| !pods.contains(ip));
-    left.filter(|_| !hands_over(role) && !pods.is_empty()).map(str::to_owned)
+    left.filter(|_| !role.shares_out() && !pods.is_empty()).map(str::to_owned)
 }
 
 /// Address of a pod that was made since then and is ready for Kubernetes, but not in its ring, as far as Temporal answers.
@@ -82,12 +77,17 @@ fn is_ready(pod: &Pod) -> bool {
 
 /// What is seen of the pods may be older than what is seen of their Deployment; then some are not there yet.
 fn are_all_seen(role: Role, pods: i32, seen: &Observed) -> bool {
-    let living = seen.pods_of(role.name()).filter(|p| !is_over(p) && !is_ending(p)).count();
+    let living = present(role, seen).filter(|p| !is_ending(p)).count();
     seen.pods.is_empty() || i32::try_from(living).is_ok_and(|living| living >= pods)
 }
 
 fn address(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.pod_ip.as_deref()
+}
+
+/// The pods of a role that have not ended for good.
+fn present(role: Role, seen: &Observed) -> impl Iterator<Item = &Pod> {
+    seen.pods_of(role.name()).filter(|p| !is_over(p))
 }
 
 /// On its way out.

@@ -32,6 +32,15 @@ impl World {
         self.see_deployment(stuck);
     }
 
+    /// A pod of the role, made and ready then.
+    fn see_ready_pod(&mut self, role: Role, ip: &str, made: Timestamp) {
+        let pod = json!({
+            "metadata": {"name": ip, "creationTimestamp": made, "labels": {labels::COMPONENT: role.name()}},
+            "status": {"phase": "Running", "podIP": ip, "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        self.seen.pods.push(Arc::new(serde_json::from_value(pod).unwrap()));
+    }
+
     pub(super) fn rollout(&self) -> RolloutStatus {
         self.status.rollout.clone().unwrap_or_default()
     }
@@ -103,12 +112,7 @@ fn polls_that_are_a_users_to_set_are_not_waited_for() {
 #[case::owns_nothing(Role::Worker, true)]
 fn a_member_that_is_no_pod_any_more_is_waited_for_where_it_owns_something(#[case] role: Role, #[case] goes_on: bool) {
     let mut world = World::serving();
-    let pod = |role: Role| {
-        let labels = json!({"app.kubernetes.io/component": role.name()});
-        json!({"metadata": {"name": role.name(), "labels": labels}, "status": {"phase": "Running", "podIP": "10.0.0.0"}})
-    };
-    let pods = Role::ALL.into_iter().map(|role| Arc::new(serde_json::from_value(pod(role)).unwrap()));
-    world.seen.pods = pods.collect();
+    Role::ALL.into_iter().for_each(|role| world.see_ready_pod(role, "10.0.0.0", Timestamp::UNIX_EPOCH));
     world.restart("now");
     world.step();
     world.run_role(Role::Matching);
@@ -132,12 +136,7 @@ fn a_new_pod_outside_its_ring_holds_the_deployment_even_if_it_is_the_last() {
     world.restart("now");
     world.step();
     world.stick(Role::Matching);
-    let made = world.at() + k8s_openapi::jiff::SignedDuration::from_secs(1);
-    let pod = json!({
-        "metadata": {"name": "new", "creationTimestamp": made, "labels": {"app.kubernetes.io/component": "matching"}},
-        "status": {"phase": "Running", "podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]},
-    });
-    world.seen.pods = vec![Arc::new(serde_json::from_value(pod).unwrap())];
+    world.see_ready_pod(Role::Matching, "10.0.0.9", world.at());
     let plan = world.step();
     let object =
         plan.changes.objects.into_iter().find(|o| o.kind() == Kind::Deployment && o.key().name == "c-matching");
