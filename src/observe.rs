@@ -18,8 +18,9 @@ pub use workers::WorkerObserver;
 use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};
 use crate::plan::rollout::{is_complete, is_late};
-use crate::plan::{Membership, Observed, TemporalView};
-use crate::temporal::{ClusterRef, Target, Temporal, TemporalError};
+use crate::plan::split::Apart;
+use crate::plan::{Membership, Observed, Rings, TemporalView};
+use crate::temporal::{ClusterRef, ClusterView, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
 use k8s_openapi::api::apps::v1::ReplicaSet;
@@ -31,6 +32,7 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,6 +70,8 @@ pub struct Observer {
     views: Mutex<HashMap<ClusterRef, (Instant, TemporalView)>>,
     /// What a role of a cluster went back to.
     ways_back: Mutex<HashMap<ClusterRef, ReplicaSet>>,
+    /// Pods that the rings of a cluster are apart of.
+    apart: Mutex<HashMap<ClusterRef, Apart>>,
 }
 
 impl Observer {
@@ -75,7 +79,7 @@ impl Observer {
     #[must_use]
     pub fn new(client: Client, stores: Stores, temporal: Arc<dyn Temporal>) -> Self {
         let (secrets, views) = (Versions::default(), Mutex::default());
-        Self { client, stores, temporal, secrets, views, ways_back: Mutex::default() }
+        Self { client, stores, temporal, secrets, views, ways_back: Mutex::default(), apart: Mutex::default() }
     }
 
     /// The live objects of a cluster.
@@ -103,7 +107,7 @@ impl Observer {
             && counts_agree(live, &temporal)
             && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());
         let pods = if settled { Vec::new() } else { self.stores.pods(&cluster.namespace, &cluster.name) };
-        Ok(Observed {
+        let mut seen = Observed {
             cluster: cluster.name.clone(),
             refusals: self.refusals(cluster, live, &pods, now).await?,
             taken: self.stores.claims.taken(&cluster.namespace, &cluster.name),
@@ -116,8 +120,25 @@ impl Observer {
             secrets: self.secret_versions(cluster, settled).await?,
             temporal,
             revisions: self.revisions(cluster, old, now).await?,
+            apart: Apart::default(),
             monitors_served: self.stores.service_monitors_served.get(),
-        })
+        };
+        seen.apart = self.apart(&cluster_ref(cluster), |apart| apart.after(&seen, now));
+        Ok(seen)
+    }
+
+    /// Remembers that a pod of a cluster was replaced because its rings were apart.
+    pub fn replaced(&self, cluster: &ClusterRef, now: Timestamp) {
+        self.apart(cluster, |apart| apart.after_replacing(now));
+    }
+
+    fn apart(&self, cluster: &ClusterRef, next: impl FnOnce(Apart) -> Apart) -> Apart {
+        let mut all = lock(&self.apart);
+        let apart = next(all.remove(cluster).unwrap_or_default());
+        if apart != Apart::default() {
+            all.insert(cluster.clone(), apart.clone());
+        }
+        apart
     }
 
     /// Drops what is remembered of a cluster that is gone, and its connections.
@@ -126,6 +147,7 @@ impl Observer {
         self.secrets.forget(&cluster);
         lock(&self.views).remove(&cluster);
         lock(&self.ways_back).remove(&cluster);
+        lock(&self.apart).remove(&cluster);
         self.temporal.forget(&cluster);
     }
 
@@ -213,12 +235,14 @@ impl Observer {
         }
         let view = match self.membership(cluster).await {
             Ok(membership) => TemporalView::Seen(membership),
-            Err(error) => match &old {
-                Some((_, TemporalView::Silent { since, why })) => {
-                    TemporalView::Silent { why: error.said_after(why), since: *since }
-                }
-                _ => TemporalView::Silent { why: error.to_string(), since: now },
-            },
+            Err(error) => {
+                let (why, since) = match &old {
+                    Some((_, TemporalView::Silent { since, why, .. })) => (error.said_after(why), *since),
+                    _ => (error.to_string(), now),
+                };
+                let rings = if error.is_of_another_role() { self.rings(cluster).await } else { None };
+                TemporalView::Silent { why, since, rings }
+            }
         };
         let mut views = lock(&self.views);
         // what is too old to be told again is kept only for how long there has been silence
@@ -233,8 +257,7 @@ impl Observer {
     /// The proof that requests pass, rings and shards. The proof comes first: rings and shards are asked through the
     /// database as well, and only the canary tells which part is away.
     async fn membership(&self, cluster: &ValidCluster) -> Result<Membership, TemporalError> {
-        let port = u16::try_from(cluster.role(Role::Frontend).grpc_port).unwrap_or(7233);
-        let target = Target::frontend(&cluster.namespace, &cluster.name, port);
+        let target = target(cluster);
         self.temporal.canary(&target).await?;
         let view = self.temporal.describe_cluster(&target).await?;
         let history: BTreeSet<_> = view.members(Role::History).collect();
@@ -246,12 +269,8 @@ impl Observer {
             Some(_) => (self.temporal.users_visibility(&target).await.err().map(|error| error.to_string()), own),
         };
         let unheld = shards.unheld(view.history_shard_count).len();
-        let rings = view
-            .rings
-            .iter()
-            .map(|(role, members)| (role.name().to_owned(), members.iter().map(ToString::to_string).collect()));
         Ok(Membership {
-            rings: rings.collect(),
+            rings: rings_of(&view),
             shards: view.history_shard_count,
             owned_shards: view.history_shard_count.saturating_sub(u32::try_from(unheld).unwrap_or(u32::MAX)),
             cluster_name: view.cluster_name,
@@ -259,6 +278,21 @@ impl Observer {
             secondary_failure,
         })
     }
+
+    /// The rings alone.
+    async fn rings(&self, cluster: &ValidCluster) -> Option<Rings> {
+        self.temporal.describe_cluster(&target(cluster)).await.ok().map(|view| rings_of(&view))
+    }
+}
+
+fn target(cluster: &ValidCluster) -> Target {
+    let port = u16::try_from(cluster.role(Role::Frontend).grpc_port).unwrap_or(7233);
+    Target::frontend(&cluster.namespace, &cluster.name, port)
+}
+
+fn rings_of(view: &ClusterView) -> Rings {
+    let members = |all: &BTreeSet<SocketAddr>| all.iter().map(ToString::to_string).collect();
+    view.rings.iter().map(|(role, all)| (role.name().to_owned(), members(all))).collect()
 }
 
 fn cluster_ref(cluster: &ValidCluster) -> ClusterRef {
@@ -281,11 +315,12 @@ fn is_podless(job: &Job, pods: &[Arc<Pod>], now: Timestamp) -> bool {
 
 /// As many members in each ring as the Deployment has pods; else it matters which pods they are.
 fn counts_agree(live: &Live, view: &TemporalView) -> bool {
-    let TemporalView::Seen(membership) = view else { return true };
+    let Some(rings) = view.rings() else { return true };
     live.role_deployments().into_iter().all(|deployment| {
         let role = deployment.labels().get(labels::COMPONENT).and_then(|name| Role::parse(name));
         let pods = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-        role.is_none_or(|role| membership.members(role) == pods)
+        let members = |role: Role| rings.get(role.name()).map_or(0, BTreeSet::len);
+        role.is_none_or(|role| usize::try_from(pods) == Ok(members(role)))
     })
 }
 

@@ -4,6 +4,7 @@ use crate::api::conditions::{self, Conditioned, READY, STALLED, VISIBILITY_READY
 use crate::api::labels::MANAGED_BY_VALUE;
 use crate::plan::resident::News;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::core::object::HasStatus;
@@ -63,7 +64,28 @@ where
 
 /// Tells something that is no change of a condition. A failed event is logged and forgotten.
 pub async fn publish<K: Resource<DynamicType = ()>>(recorder: &Recorder, object: &K, news: &News) {
-    let event = event(news.reason, &news.note, news.warns);
+    publish_with(recorder, object, news, None).await;
+}
+
+/// The same of one of its pods; the same news of another pod is then an event of its own.
+pub async fn publish_of_pod<K: Resource<DynamicType = ()>>(recorder: &Recorder, object: &K, news: &News, pod: &str) {
+    let pod = ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: object.namespace(),
+        name: Some(pod.to_owned()),
+        ..ObjectReference::default()
+    };
+    publish_with(recorder, object, news, Some(pod)).await;
+}
+
+async fn publish_with<K: Resource<DynamicType = ()>>(
+    recorder: &Recorder,
+    object: &K,
+    news: &News,
+    secondary: Option<ObjectReference>,
+) {
+    let event = Event { secondary, ..event(news.reason, &news.note, news.warns) };
     if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
         tracing::warn!(%error, "cannot publish an event");
     }
@@ -106,6 +128,7 @@ fn is_trouble(reason: &str) -> bool {
         "TooFewShards",
         "UiNotReady",
         "TemporalUnreachable",
+        "RingSplit",
         "ShardCountDiffers",
         "DatabaseTaken",
         "VisibilityUnavailable",

@@ -64,6 +64,21 @@ fn pods_that_are_ready_and_never_join_take_nobody_s_place(#[values(1, 2, 3)] pod
     assert!(world.picture().contains("stopped at the matching role"), "{}", world.picture());
 }
 
+#[rstest::rstest]
+fn a_pod_in_a_ring_of_its_own_is_replaced(#[values("frontend", "history", "matching")] role: &str) {
+    let mut world = Simulation::new(1);
+    world.want_something_good();
+    assert!((0..CALM).any(|_| world.step(Faults::None).is_err() || world.is_settled()), "{}", world.picture());
+    let before = world.addresses();
+    world.part(role);
+    for _ in 0..120 {
+        world.step(Faults::None).unwrap();
+    }
+    assert!(world.is_settled() && world.short_of_members().is_none(), "{}", world.picture());
+    let after = world.addresses();
+    assert_eq!(before.difference(&after).count(), 1, "{before:?} {after:?}");
+}
+
 #[test]
 fn an_upgrade_waits_for_the_job_before_it() {
     let mut world = Simulation::new(1);

@@ -49,6 +49,7 @@ mod scenarios {
     mod outage;
     mod rendered;
     mod rights;
+    mod rings;
     mod rollout;
     mod schedules;
     mod secrets;

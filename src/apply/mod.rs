@@ -31,6 +31,14 @@ pub enum ApplyError {
         /// The answer.
         source: Box<kube::Error>,
     },
+    /// A pod that is to be replaced cannot be deleted.
+    #[error("cannot delete the pod {pod}: {}", words(source))]
+    Pod {
+        /// Its name.
+        pod: String,
+        /// The answer.
+        source: Box<kube::Error>,
+    },
     /// An object of that name exists and is not ours.
     #[error(
         "{key} exists and does not belong to this resource; delete or rename it, or give the resource another name"
@@ -53,14 +61,14 @@ impl ApplyError {
     /// Whether nothing can be made in the namespace any more.
     #[must_use]
     pub fn is_terminating(&self) -> bool {
-        matches!(self, Self::Kube { source, .. } if is_terminating(source))
+        matches!(self, Self::Kube { source, .. } | Self::Pod { source, .. } if is_terminating(source))
     }
 
     /// Its class.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Kube { source, .. } => Class::of(source),
+            Self::Kube { source, .. } | Self::Pod { source, .. } => Class::of(source),
             Self::Foreign { .. } => Class::User,
             Self::Json { .. } => Class::Bug,
         }
@@ -145,6 +153,9 @@ impl Applier {
         }
         if let Some(delivery) = &changes.delivery {
             self.deliver(owner.namespace(), delivery).await;
+        }
+        if let Some(split) = &changes.replacement {
+            self.replace(owner.namespace(), &split.pod).await?;
         }
         Ok(done)
     }
@@ -240,6 +251,17 @@ impl Applier {
             Ok(_) => {}
         };
         stream::iter(delivery.pods.clone()).for_each_concurrent(AT_ONCE, tell).await;
+    }
+
+    /// Deletes a pod, for its ReplicaSet to make another. Not evicts: no budget knows that it does more harm than good.
+    async fn replace(&self, namespace: &str, pod: &str) -> Result<(), ApplyError> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        match api.delete(pod, &DeleteParams::default()).await {
+            Ok(_) => tracing::info!(%namespace, pod, "replaced"),
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(source) => return Err(ApplyError::Pod { pod: pod.to_owned(), source: Box::new(source) }),
+        }
+        Ok(())
     }
 
     /// Deletes exactly the object that was seen: one made anew under the same name stays.

@@ -9,7 +9,7 @@ use crate::apply::{ApplyError, Owner};
 use crate::error::Class;
 use crate::observe::spread;
 use crate::plan::{self, Obstacle, Plan};
-use crate::report::report;
+use crate::report::{publish_of_pod, report};
 use crate::temporal::ClusterRef;
 use crate::validate::{self, Invalid, ValidCluster};
 use crate::watches::Live;
@@ -90,6 +90,10 @@ async fn step(cluster: &TemporalCluster, ctx: &Ctx) -> Result<Action, Error> {
         Err(error) => return held_up(cluster, ctx, &old, plan.status, error, now).await,
     };
     ctx.metrics.applied(done.sent, done.skipped, done.deleted);
+    if let Some(split) = &plan.changes.replacement {
+        ctx.observer.replaced(&ClusterRef::of(cluster), now);
+        publish_of_pod(&ctx.recorder, cluster, &split.news(), &split.pod).await;
+    }
     let wake = wake(&valid, &plan);
     let idle = plan.lasts && done.nothing() && plan.status == old;
     tell(cluster, ctx, &old, plan.status).await?;

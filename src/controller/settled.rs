@@ -36,6 +36,8 @@ impl Look {
             refusals,
             taken,
             temporal,
+            // with `pods`
+            apart: _,
             monitors_served,
         } = seen;
         let mut hasher = DefaultHasher::new();

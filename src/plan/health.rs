@@ -12,6 +12,7 @@ use crate::plan::pods;
 use crate::plan::remedies::with_remedy;
 use crate::plan::rollout::{Progress, RoleState, Rollout, is_complete, left_behind, ring_difference};
 use crate::plan::schema::SchemaPlan;
+use crate::plan::split::Split;
 use crate::plan::verdict::Verdict;
 use crate::plan::{Membership, Observed, TemporalView, visibility};
 use crate::validate::ValidCluster;
@@ -71,9 +72,10 @@ pub fn assess(
     blockers: &Blockers<'_>,
     schema: &SchemaPlan,
     rollout: &Rollout,
+    split: Option<&Split>,
     now: Timestamp,
 ) -> Health {
-    let membership = membership(cluster, rollout, seen);
+    let membership = membership(cluster, rollout, split, seen);
     let services = services(cluster, rollout, seen, &membership, now);
     let was_ready = conditions::is_true(&old.conditions, conditions::READY);
     let proven = membership.truth == Truth::True || (was_ready && within_patience(old, now));
@@ -107,6 +109,8 @@ pub fn assess(
 const SERVING: &str = "ClusterReady";
 /// Reason of a cluster one of whose databases is another's.
 const DATABASE_TAKEN: &str = "DatabaseTaken";
+/// Reason of a cluster one of whose pods is in a ring of its own.
+const RING_SPLIT: &str = "RingSplit";
 /// Reason of a cluster whose database has another number of shards.
 const SHARD_COUNT: &str = "ShardCountDiffers";
 /// Reason of a cluster one of whose roles was not proven in time.
@@ -134,6 +138,8 @@ fn sentence(
         (pending.reason(), pending.message.clone())
     } else if let Some(failed) = &rollout.record.failed {
         (ROLLOUT_STOPPED, failed.message.clone())
+    } else if membership.reason == RING_SPLIT {
+        (RING_SPLIT, membership.message.clone())
     } else if services.truth != Truth::True {
         (services.reason, services.message.clone())
     } else if let Some(key) = blockers.unsent {
@@ -272,7 +278,10 @@ fn shardless(cluster: &ValidCluster, state: &RoleState, seen: &Observed) -> Opti
 }
 
 /// Whether Temporal's own view agrees with Kubernetes'.
-fn membership(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed) -> Verdict {
+fn membership(cluster: &ValidCluster, rollout: &Rollout, split: Option<&Split>, seen: &Observed) -> Verdict {
+    if let Some(split) = split {
+        return Verdict::new(Truth::False, RING_SPLIT, split.message());
+    }
     match &seen.temporal {
         TemporalView::NotAsked => Verdict::new(Truth::Unknown, "NotAsked", "No frontend is up to be asked."),
         TemporalView::Silent { why, .. } => {

@@ -17,6 +17,7 @@ pub mod rollout;
 pub mod schedule;
 pub mod schema;
 pub mod seat;
+pub mod split;
 mod status;
 mod verdict;
 mod visibility;
@@ -27,7 +28,7 @@ pub mod worker;
 pub use delivery::Delivery;
 pub use status::{Obstacle, obstructed, refused};
 
-pub use observed::{Child, Membership, Observed, TemporalView};
+pub use observed::{Child, Membership, Observed, Rings, TemporalView};
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, Truth};
@@ -39,6 +40,7 @@ use health::Blockers;
 use k8s_openapi::jiff::Timestamp;
 use rollout::Rollout;
 use schema::SchemaPlan;
+use split::Split;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -66,6 +68,8 @@ pub struct Changes {
     pub handovers: Vec<Handover>,
     /// Pods that are to read at once what changes in the objects.
     pub delivery: Option<Delivery>,
+    /// A pod to be deleted, so that its successor brings Temporal's rings together.
+    pub replacement: Option<Split>,
 }
 
 /// A Deployment whose number of pods is not given any more, and is to stay as it is until somebody scales it: to just give
@@ -122,7 +126,8 @@ pub fn cluster(
     let taken = seen.taken.as_ref();
     let closed = gate.closed.as_ref();
     let blockers = Blockers { taken, missing_secrets: &missing, closed, unsent: unsent.as_ref(), notes: &notes };
-    let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, now);
+    let split = split::plan(seen, now);
+    let health = health::assess(valid, generation, old, seen, &blockers, &schema, &rollout, split.as_ref(), now);
     Ok(Plan {
         changes: Changes {
             prune: prune(&config, &objects, &gate, &schema, &rollout, seen),
@@ -132,6 +137,7 @@ pub fn cluster(
                 .collect(),
             delivery: delivery::of_dynamic_config(valid, &objects, old, seen),
             objects,
+            replacement: split.filter(|split| split.due <= now),
         },
         wake: wake::after(&health, &schema, &rollout, old, seen, now),
         // the clock counts where something is on its way, and where Temporal's proof is missing

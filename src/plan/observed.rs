@@ -5,6 +5,7 @@ use crate::api::services::Role;
 use crate::build::{Object, ObjectKey};
 use crate::plan::ROLL_ORDER;
 use crate::plan::neighbours::Taken;
+use crate::plan::split::Apart;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
@@ -41,6 +42,8 @@ pub struct Observed {
     pub taken: Option<Taken>,
     /// What Temporal itself says.
     pub temporal: TemporalView,
+    /// Pods that Temporal's rings are apart of.
+    pub apart: Apart,
     /// Whether the API server has the kind ServiceMonitor.
     pub monitors_served: bool,
 }
@@ -68,16 +71,33 @@ pub enum TemporalView {
         why: String,
         /// Since when it has been silent.
         since: Timestamp,
+        /// The rings, where a frontend answers and another role does not answer it.
+        rings: Option<Rings>,
     },
     /// It answered.
     Seen(Membership),
 }
 
+impl TemporalView {
+    /// The rings, as far as a frontend has told.
+    #[must_use]
+    pub fn rings(&self) -> Option<&Rings> {
+        match self {
+            Self::NotAsked => None,
+            Self::Silent { rings, .. } => rings.as_ref(),
+            Self::Seen(membership) => Some(&membership.rings),
+        }
+    }
+}
+
+/// Members (`ip:grpcPort`) of each role's ring, by the name of the role.
+pub type Rings = BTreeMap<String, BTreeSet<String>>;
+
 /// The rings and the shards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Membership {
-    /// Members (`ip:grpcPort`) of each role's ring.
-    pub rings: BTreeMap<String, BTreeSet<String>>,
+    /// The rings, as the frontend that was asked knows them.
+    pub rings: Rings,
     /// Number of shards the database was made with.
     pub shards: u32,
     /// Number of shards that some history pod owns.

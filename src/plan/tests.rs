@@ -322,7 +322,7 @@ fn ready_needs_temporals_own_word() {
     let mut world = World::serving();
     world.status = TemporalClusterStatus::default();
     world.finish_job(StoreKind::Default, 1, "Complete");
-    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at(), rings: None };
     world.step();
     assert_eq!(world.condition(READY), ("False", "TemporalUnreachable"));
     world.see_temporal(2);
@@ -337,7 +337,7 @@ fn ready_needs_temporals_own_word() {
 #[test]
 fn a_serving_cluster_is_patient_for_a_minute_when_temporal_falls_silent() {
     let mut world = World::serving();
-    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at(), rings: None };
     world.now += 10;
     world.step();
     assert_eq!(world.condition(READY), ("True", "TemporalUnreachable"));
@@ -357,7 +357,7 @@ fn a_serving_cluster_is_patient_for_a_minute_when_temporal_falls_silent() {
 #[case(3600, 10)]
 fn the_longer_temporal_is_silent_the_less_often_it_is_asked(#[case] silent: i64, #[case] wake: u64) {
     let mut world = World::serving();
-    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at(), rings: None };
     world.now += silent;
     assert_eq!(world.step().wake.as_secs(), wake);
 }
@@ -379,7 +379,7 @@ fn the_longer_pods_are_waited_for_the_less_often_they_are_looked_at(#[case] wait
 #[test]
 fn a_role_on_its_way_is_looked_at_often_although_temporal_is_silent() {
     let mut world = World::serving();
-    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at(), rings: None };
     world.resource.spec.log = Some(serde_json::from_value(json!({"level": "debug"})).unwrap());
     world.now += 3600;
     assert_eq!(world.step().wake.as_secs(), 2);
@@ -405,7 +405,7 @@ fn a_role_on_its_way_is_looked_at_often_although_temporal_is_silent() {
 )]
 fn the_sentence_names_what_is_away(#[case] why: &str, #[case] begin: &str) {
     let mut world = World::serving();
-    world.seen.temporal = TemporalView::Silent { why: why.to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: why.to_owned(), since: world.at(), rings: None };
     world.step();
     assert!(world.message().starts_with(&format!("{begin}{why}")), "{}", world.message());
 }
@@ -415,7 +415,7 @@ fn a_servers_error_is_told_without_its_password() {
     let mut world = World::serving();
     let why =
         "Temporal refuses DescribeCluster with INTERNAL: cannot open postgres://temporal:s3cret@db:5432/t".to_owned();
-    world.seen.temporal = TemporalView::Silent { why, since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why, since: world.at(), rings: None };
     world.step();
     assert!(world.message().contains("postgres://xxxxx@db:5432/t"), "{}", world.message());
 }

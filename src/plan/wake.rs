@@ -23,7 +23,7 @@ const CORRECTED: Duration = Duration::from_secs(5);
 const PODS_COME: Duration = Duration::from_secs(15);
 
 /// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, where a rollout hangs on Temporal's word every
-/// second; the longer Temporal is silent, or pods are waited for, the less often. Between tries of a Job: when the next is
+/// second; the longer Temporal is silent, its rings are apart, or pods are waited for, the less often. Between tries of a Job: when the next is
 /// due. Before the first pod of a rollout: when it is to be made.
 pub(super) fn after(
     health: &Health,
@@ -40,9 +40,10 @@ pub(super) fn after(
         }
         None if health.ready && !health.reconciling => SETTLED,
         None if is_temporal_awaited(rollout, seen) => TEMPORAL_AWAITED,
-        None => match pods_waited_for(rollout, old, seen) {
-            Some(since) => (time(since, now) / 4).clamp(AT_WORK, PODS_COME),
-            None => (silence(rollout, seen, now) / 4).clamp(AT_WORK, SETTLED),
+        None => match (seen.apart.began(), pods_waited_for(rollout, old, seen)) {
+            (Some(since), _) => (time(since, now) / 4).clamp(AT_WORK, CORRECTED),
+            (None, Some(since)) => (time(since, now) / 4).clamp(AT_WORK, PODS_COME),
+            (None, None) => (silence(rollout, seen, now) / 4).clamp(AT_WORK, SETTLED),
         },
     }
 }

@@ -83,6 +83,12 @@ impl TemporalError {
         }
     }
 
+    /// Whether the frontend has answered, with its database's help, and another role has not answered it.
+    pub fn is_of_another_role(&self) -> bool {
+        let (Self::Unreachable { call, .. } | Self::Refused { call, .. }) = self else { return false };
+        call.ends_with("(history)") || call.ends_with("(matching)")
+    }
+
     /// Whether it is for a namespace that Temporal does not know.
     pub fn is_missing_namespace(&self) -> bool {
         let Self::Refused { code: "NOT_FOUND", failure, .. } = self else { return false };
@@ -144,6 +150,13 @@ mod tests {
         assert_eq!(answered.said_after(&first), answered.to_string());
         assert_eq!(late("ListNamespaces").said_after(&answered.to_string()), answered.to_string());
         assert_eq!(late("DescribeCluster").said_after(&answered.to_string()), late("DescribeCluster").to_string());
+    }
+
+    #[test]
+    fn another_role_is_away() {
+        let late = |call| TemporalError::late(call, Duration::from_secs(3)).is_of_another_role();
+        assert!(late("DescribeWorkflowExecution (history)") && late("DescribeTaskQueue (matching)"));
+        assert!(!late("GetSystemInfo (frontend)") && !late("DescribeNamespace (database)"));
     }
 
     #[test]

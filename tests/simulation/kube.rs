@@ -22,6 +22,8 @@ pub struct SimPod {
     broken: bool,
     /// It gets ready, and never joins its ring.
     deaf: bool,
+    /// It is in a ring of its own.
+    pub alone: bool,
     made_at: u32,
     /// Since when it is ready.
     ready_at: Option<u32>,
@@ -31,6 +33,11 @@ pub struct SimPod {
 }
 
 impl SimPod {
+    /// Its address, which is its name as well.
+    pub fn name(&self) -> String {
+        format!("10.0.{}.{}", self.ip / 256, self.ip % 256)
+    }
+
     pub fn is_ready(&self) -> bool {
         self.ready_at.is_some() && self.leaving_since.is_none()
     }
@@ -108,7 +115,7 @@ impl SimRole {
                 pod.ready_at = Some(now);
             }
             // rings follow with a delay
-            let should = pod.is_ready() && !pod.deaf;
+            let should = pod.is_ready() && !pod.deaf && !pod.alone;
             if pod.in_ring != should && rng.u8(0..3) == 0 {
                 pod.in_ring = should;
             }
@@ -123,6 +130,24 @@ impl SimRole {
                 pod.leaving_since.get_or_insert(now);
             }
         }
+    }
+
+    /// A pod is deleted, and its ReplicaSet makes another, paused or not.
+    pub fn replace(&mut self, name: &str, now: u32, rng: &mut Rng, next_ip: &mut u32) {
+        let Some(victim) = self.pods.iter_mut().find(|p| p.name() == name && p.leaving_since.is_none()) else { return };
+        victim.leaving_since = Some(now);
+        *next_ip += 1;
+        let successor = SimPod {
+            ip: *next_ip,
+            alone: false,
+            made_at: now,
+            ready_at: None,
+            starts_at: now + rng.u32(1..8),
+            leaving_since: None,
+            in_ring: false,
+            ..victim.clone()
+        };
+        self.pods.push(successor);
     }
 
     /// As many new pods are available as there should be pods.
@@ -152,6 +177,7 @@ impl SimRole {
                 version: version.clone(),
                 broken,
                 deaf,
+                alone: false,
                 made_at: now,
                 ready_at: None,
                 starts_at: now + rng.u32(1..8),
@@ -229,7 +255,7 @@ impl SimRole {
     /// Its pods as the API server lists them.
     pub fn seen_pods(&self) -> impl Iterator<Item = Pod> {
         self.pods.iter().map(|p| {
-            let ip = format!("10.0.{}.{}", p.ip / 256, p.ip % 256);
+            let ip = p.name();
             let labels = json!({(labels::COMPONENT): self.name()});
             let mut pod: Pod = serde_json::from_value(json!({"metadata": {"name": ip, "labels": labels}, "status": {
                 "phase": "Running", "podIP": ip,

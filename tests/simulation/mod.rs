@@ -6,7 +6,7 @@ use fastrand::Rng;
 use k8s_openapi::api::batch::v1::{Job, JobCondition, JobStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::SimRole;
+use kube::{SimPod, SimRole};
 use semver::Version;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,8 @@ use temporal_operator::api::services::Role;
 use temporal_operator::api::status::Phase;
 use temporal_operator::api::{TemporalCluster, TemporalClusterStatus, annotations, labels};
 use temporal_operator::build::{Object, ObjectKey, names};
-use temporal_operator::plan::{self, Child, Membership, Observed, TemporalView};
+use temporal_operator::plan::split::Apart;
+use temporal_operator::plan::{self, Child, Membership, Observed, Rings, TemporalView};
 use temporal_operator::validate::{self, ValidCluster};
 
 /// How much goes wrong.
@@ -40,6 +41,7 @@ pub struct Simulation {
     passed: BTreeSet<Version>,
     next_ip: u32,
     careless: bool,
+    apart: Apart,
 }
 
 impl Simulation {
@@ -63,6 +65,7 @@ impl Simulation {
             passed: BTreeSet::new(),
             next_ip: 0,
             careless: false,
+            apart: Apart::default(),
         }
     }
 
@@ -149,6 +152,18 @@ impl Simulation {
                 role.pods.remove(victim);
             }
         }
+        if self.rng.u8(0..150) == 0 {
+            let role = ["frontend", "history", "matching"][self.rng.usize(0..3)];
+            self.part(role);
+        }
+    }
+
+    /// A ready pod of a role is in a ring of its own from now on.
+    pub fn part(&mut self, role: &str) {
+        let pods = self.roles.get_mut(&format!("c-{role}")).into_iter().flat_map(|r| &mut r.pods);
+        if let Some(pod) = pods.into_iter().find(|p| p.is_ready()) {
+            (pod.alone, pod.in_ring) = (true, false);
+        }
     }
 
     /// A pass, which may end between two writes, or without its status.
@@ -194,6 +209,12 @@ impl Simulation {
             {
                 return Err(format!("the {role} role was deleted; in motion: {before:?}"));
             }
+        }
+        if let Some(split) = plan.changes.replacement {
+            for role in self.roles.values_mut() {
+                role.replace(&split.pod, self.now, &mut self.rng, &mut self.next_ip);
+            }
+            self.apart = std::mem::take(&mut self.apart).after_replacing(now);
         }
         if cut > count {
             self.resource.status = Some(plan.status);
@@ -269,8 +290,11 @@ impl Simulation {
 
     fn observe(&mut self, faults: Faults) -> Observed {
         let silent = faults == Faults::Many && self.rng.u8(0..20) == 0;
-        let serves = self.roles.get("c-frontend").is_some_and(|r| r.living().any(kube::SimPod::is_ready));
-        Observed {
+        let frontends: Vec<SimPod> =
+            self.roles.get("c-frontend").into_iter().flat_map(|r| r.living().cloned()).collect();
+        let frontend = self.rng.choice(frontends.iter().filter(|p| p.is_ready()).collect::<Vec<_>>());
+        let now = Timestamp::from_second(self.now.into()).unwrap();
+        let mut seen = Observed {
             cluster: "c".to_owned(),
             children: self.others.values().cloned().collect(),
             deployments: self.roles.values().map(|r| Arc::new(r.seen())).collect(),
@@ -278,22 +302,30 @@ impl Simulation {
             pods: self.roles.values().flat_map(|r| r.seen_pods().map(Arc::new).collect::<Vec<_>>()).collect(),
             revisions: self.roles.values().flat_map(|r| r.revisions.clone()).collect(),
             temporal: match () {
-                () if !serves => TemporalView::NotAsked,
-                () if silent => TemporalView::Silent { why: "silence".into(), since: Timestamp::UNIX_EPOCH },
+                () if frontend.is_none() => TemporalView::NotAsked,
+                () if silent => {
+                    TemporalView::Silent { why: "silence".into(), since: Timestamp::UNIX_EPOCH, rings: None }
+                }
+                () if frontend.is_some_and(|f| f.alone) => TemporalView::Silent {
+                    why: "Not enough hosts".into(),
+                    since: Timestamp::UNIX_EPOCH,
+                    rings: frontend.map(alone),
+                },
                 () => TemporalView::Seen(self.membership()),
             },
             ..Observed::default()
-        }
+        };
+        self.apart = std::mem::take(&mut self.apart).after(&seen, now);
+        seen.apart = self.apart.clone();
+        seen
     }
 
     fn membership(&mut self) -> Membership {
         let ring = |role: Role| {
             let pods = self.roles.get(&format!("c-{role}")).map(|r| r.pods.iter().filter(|p| p.in_ring));
-            let members: BTreeSet<String> =
-                pods.into_iter().flatten().map(|p| format!("10.0.{}.{}:1", p.ip / 256, p.ip % 256)).collect();
-            (role.name().to_owned(), members)
+            (role.name().to_owned(), pods.into_iter().flatten().map(|p| format!("{}:1", p.name())).collect())
         };
-        let rings: BTreeMap<_, _> = Role::ALL.into_iter().filter(|r| !r.is_optional()).map(ring).collect();
+        let rings: Rings = Role::ALL.into_iter().filter(|r| !r.is_optional()).map(ring).collect();
         let owned_shards = if rings["history"].is_empty() { 0 } else { SHARDS };
         Membership {
             rings,
@@ -339,6 +371,11 @@ impl Simulation {
         self.roles.iter().map(|(name, r)| (name.clone(), members(r))).find(|(name, n)| *n < self.roles[name].wanted())
     }
 
+    /// Addresses of all pods.
+    pub fn addresses(&self) -> BTreeSet<String> {
+        self.roles.values().flat_map(|r| r.pods.iter().map(SimPod::name)).collect()
+    }
+
     pub fn is_settled(&self) -> bool {
         let status = self.resource.status.clone().unwrap_or_default();
         status.phase == Some(Phase::Ready)
@@ -378,6 +415,14 @@ impl Simulation {
         }
         lines.join("\n")
     }
+}
+
+/// The rings as a frontend sees them that knows nobody else.
+fn alone(frontend: &SimPod) -> Rings {
+    let roles = Role::ALL.into_iter().filter(|r| !r.is_optional());
+    let mut rings: Rings = roles.map(|role| (role.name().to_owned(), BTreeSet::new())).collect();
+    rings.entry("frontend".to_owned()).or_default().insert(format!("{}:1", frontend.name()));
+    rings
 }
 
 /// `spec.rollout` with a Job before an upgrade, which succeeds or fails as its container is called.

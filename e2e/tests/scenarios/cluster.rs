@@ -362,7 +362,8 @@ pub fn restarts(pod: &Pod) -> i32 {
     statuses.into_iter().flatten().map(|c| c.restart_count).sum()
 }
 
-fn fact(pod: &Pod) -> PodFact {
+/// What of a pod must not change by itself.
+pub fn fact(pod: &Pod) -> PodFact {
     PodFact {
         uid: pod.uid().unwrap_or_default(),
         name: pod.name_any(),

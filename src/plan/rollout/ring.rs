@@ -1,7 +1,7 @@
 //! Temporal's part of a role's proof: its ring holds the pods that should be in it, and all shards are owned.
 
 use crate::api::services::Role;
-use crate::plan::{Membership, Observed, TemporalView};
+use crate::plan::{Membership, Observed, Rings, TemporalView};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
     if known.is_empty() {
         return counted();
     }
-    let ring = addresses(membership, role);
+    let ring = addresses(&membership.rings, role);
     let all: BTreeSet<&str> = known.iter().filter_map(|p| address(p)).collect();
     let living: BTreeSet<&str> = known.iter().filter(|p| !is_ending(p)).filter_map(|p| address(p)).collect();
     if let Some(missing) = living.difference(&ring).next() {
@@ -52,25 +52,30 @@ pub fn difference(role: Role, pods: i32, membership: &Membership, seen: &Observe
 #[must_use]
 pub fn left_behind(role: Role, membership: &Membership, seen: &Observed) -> Option<String> {
     let pods: BTreeSet<&str> = present(role, seen).filter_map(address).collect();
-    let left = addresses(membership, role).into_iter().find(|ip| !pods.contains(ip));
+    let left = addresses(&membership.rings, role).into_iter().find(|ip| !pods.contains(ip));
     left.filter(|_| !role.shares_out() && !pods.is_empty()).map(str::to_owned)
 }
 
 /// Address of a pod that was made since then and is ready for Kubernetes, but not in its ring, as far as Temporal answers.
 pub(super) fn newcomer_outside(role: Role, since: Timestamp, seen: &Observed) -> Option<String> {
     let TemporalView::Seen(membership) = &seen.temporal else { return None };
-    let ring = addresses(membership, role);
+    let ring = addresses(&membership.rings, role);
     let is_new = |pod: &&Pod| pod.metadata.creation_timestamp.as_ref().is_some_and(|t| t.0 >= since);
     let newcomers = seen.pods_of(role.name()).filter(|p| membership.knows(role) && is_new(p) && is_ready(p));
     newcomers.filter_map(address).find(|ip| !ring.contains(ip)).map(str::to_owned)
 }
 
-fn addresses(membership: &Membership, role: Role) -> BTreeSet<&str> {
-    membership.rings.get(role.name()).into_iter().flatten().map(|member| ip_of(member)).collect()
+/// Whether a pod is in the ring of its role.
+pub(in crate::plan) fn is_member(rings: &Rings, role: Role, pod: &Pod) -> bool {
+    address(pod).is_some_and(|ip| addresses(rings, role).contains(ip))
+}
+
+fn addresses(rings: &Rings, role: Role) -> BTreeSet<&str> {
+    rings.get(role.name()).into_iter().flatten().map(|member| ip_of(member)).collect()
 }
 
 /// Ready and not on its way out.
-fn is_ready(pod: &Pod) -> bool {
+pub(in crate::plan) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
     !is_ending(pod) && conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
 }

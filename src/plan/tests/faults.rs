@@ -341,3 +341,42 @@ fn obstacles(
     assert_eq!(world.condition(READY).1, "ClusterReady");
     assert_eq!(world.condition(STALLED).0, "False");
 }
+
+#[rstest]
+#[case::it_answers_and_reaches_nobody(Role::Frontend, true, 20)]
+#[case::requests_pass_elsewhere(Role::Matching, false, 60)]
+fn a_pod_in_a_ring_of_its_own_is_named_and_replaced(#[case] alone: Role, #[case] answers: bool, #[case] after: i64) {
+    let mut world = World::serving();
+    let mut rings = world.seen.temporal.rings().unwrap().clone();
+    for role in world.roles() {
+        let (ip, conditions) = (format!("10.0.0.{role}"), json!([{"type": "Ready", "status": "True"}]));
+        let known = (role == alone) == answers;
+        rings.insert(role.name().to_owned(), known.then(|| format!("{ip}:1")).into_iter().collect());
+        world.see_pod(role.name(), None, json!({"podIP": ip, "conditions": conditions}));
+        Arc::make_mut(world.seen.pods.last_mut().unwrap()).metadata.name = Some(format!("c-{role}"));
+    }
+    match &mut world.seen.temporal {
+        TemporalView::Seen(membership) if !answers => membership.rings = rings,
+        temporal => {
+            let why = "Temporal does not answer DescribeWorkflowExecution (history): Not enough hosts".to_owned();
+            *temporal = TemporalView::Silent { why, since: Timestamp::UNIX_EPOCH, rings: Some(rings) };
+        }
+    }
+    let look = |world: &mut World, seconds: i64| {
+        world.now += seconds;
+        world.seen.apart = std::mem::take(&mut world.seen.apart).after(&world.seen, world.at());
+        let plan = world.pass();
+        assert!(plan.wake <= Duration::from_secs(5), "{:?}", plan.wake);
+        plan.changes.replacement
+    };
+    look(&mut world, 0);
+    look(&mut world, after - 11);
+    assert_ne!(world.condition(conditions::MEMBERSHIP_HEALTHY).1, "RingSplit", "it may pass by itself");
+    assert_eq!(look(&mut world, 1), None);
+    assert_eq!(world.condition(READY), ("True", "RingSplit"), "{}", world.message());
+    assert!(world.message().starts_with(&format!("The {alone} pod c-{alone} ")), "{}", world.message());
+    assert_eq!(look(&mut world, 9), None);
+    let split = look(&mut world, 1).unwrap();
+    assert_eq!(split.pod, format!("c-{alone}"));
+    assert!(split.news().note.contains("It was deleted"), "{}", split.news().note);
+}

@@ -45,7 +45,7 @@ fn visibility_waits_for_its_first_schema_and_not_for_an_update() {
 #[test]
 fn nobody_knows_of_visibility_while_the_frontend_is_silent() {
     let mut world = World::serving();
-    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at() };
+    world.seen.temporal = TemporalView::Silent { why: "no answer".to_owned(), since: world.at(), rings: None };
     world.step();
     assert_eq!(world.condition(VISIBILITY_READY), ("Unknown", "TemporalUnreachable"));
 }

@@ -27,6 +27,7 @@ pub(super) fn of(sight: &Sight<'_>, seen: &Seen, versions: &[Planned<'_>]) -> Ch
         handovers: objects.iter().filter_map(|o| handover(o, seen.deployments.values())).collect(),
         objects,
         delivery: None,
+        replacement: None,
     }
 }
 
