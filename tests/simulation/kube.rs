@@ -38,6 +38,23 @@ impl SimPod {
         format!("10.0.{}.{}", self.ip / 256, self.ip % 256)
     }
 
+    fn made(template: &str, version: &str, now: u32, rng: &mut Rng, next_ip: &mut u32) -> Self {
+        *next_ip += 1;
+        Self {
+            ip: *next_ip,
+            template: template.to_owned(),
+            version: version.to_owned(),
+            broken: false,
+            deaf: false,
+            alone: false,
+            made_at: now,
+            ready_at: None,
+            starts_at: now + rng.u32(1..8),
+            leaving_since: None,
+            in_ring: false,
+        }
+    }
+
     pub fn is_ready(&self) -> bool {
         self.ready_at.is_some() && self.leaving_since.is_none()
     }
@@ -136,17 +153,8 @@ impl SimRole {
     pub fn replace(&mut self, name: &str, now: u32, rng: &mut Rng, next_ip: &mut u32) {
         let Some(victim) = self.pods.iter_mut().find(|p| p.name() == name && p.leaving_since.is_none()) else { return };
         victim.leaving_since = Some(now);
-        *next_ip += 1;
-        let successor = SimPod {
-            ip: *next_ip,
-            alone: false,
-            made_at: now,
-            ready_at: None,
-            starts_at: now + rng.u32(1..8),
-            leaving_since: None,
-            in_ring: false,
-            ..victim.clone()
-        };
+        let made = SimPod::made(&victim.template, &victim.version, now, rng, next_ip);
+        let successor = SimPod { broken: victim.broken, deaf: victim.deaf, ..made };
         self.pods.push(successor);
     }
 
@@ -170,20 +178,7 @@ impl SimRole {
         let (broken, deaf) = (is("bad"), is("deaf"));
         while self.living().count() < limit && self.living().filter(|p| p.template == template).count() < self.wanted()
         {
-            *next_ip += 1;
-            self.pods.push(SimPod {
-                ip: *next_ip,
-                template: template.clone(),
-                version: version.clone(),
-                broken,
-                deaf,
-                alone: false,
-                made_at: now,
-                ready_at: None,
-                starts_at: now + rng.u32(1..8),
-                leaving_since: None,
-                in_ring: false,
-            });
+            self.pods.push(SimPod { broken, deaf, ..SimPod::made(&template, &version, now, rng, next_ip) });
         }
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde_json::json;
+use temporal_operator::api::TemporalCluster;
 use temporal_operator::api::conditions::{MEMBERSHIP_HEALTHY, READY, get};
 
 use super::bed::{Bed, full};
 use super::cluster::{Cluster, PodFact, ROLES, Scene, VERSION, fact, is_ready, manifest};
+use super::film::Film;
 use super::wait::{PATIENCE, since, until};
 
 /// Heartbeats of servers that have started by now are old, as when the database was away: which of them are written again
@@ -43,6 +45,7 @@ async fn part(scene: &Scene, cluster: &Cluster, role: &str) -> String {
     let victim = before[role].first().unwrap().name.clone();
     scene.psql_in("temporal", DEAF).unwrap();
     Bed::get().kubectl(&scene.namespace, &["delete", "pod", &victim, "--wait=false"]).unwrap();
+    let words = Film::<TemporalCluster>::start(cluster).await;
     let lonely = until(&format!("the {role} role has a new pod that is ready"), PATIENCE, async || {
         let pods = cluster.pods_there(role).await;
         let new = pods.iter().filter(|p| is_ready(p)).map(fact).find(|p| !before[role].contains(p));
@@ -52,16 +55,6 @@ async fn part(scene: &Scene, cluster: &Cluster, role: &str) -> String {
     // it has read them
     scene.psql_in("temporal", HEARING).unwrap();
     let began = Instant::now();
-    let message = until("the split is told", PATIENCE, async || {
-        let status = cluster.get().await?.status.unwrap_or_default();
-        let told = get(&status.conditions, MEMBERSHIP_HEALTHY).filter(|c| c.reason == "RingSplit");
-        told.map(|c| c.message.clone()).ok_or(format!("{:?}", status.conditions))
-    })
-    .await;
-    let told = since(began);
-    assert!(message.contains(&lonely.name), "{message}");
-    assert!(message.contains("in a ring of its own, apart from 4 other server pods"), "{message}");
-
     until("another pod has its place", PATIENCE, async || {
         let pods = cluster.pods(role).await;
         if pods.iter().all(|p| p.uid != lonely.uid) { Ok(()) } else { Err(format!("{pods:?}")) }
@@ -72,6 +65,9 @@ async fn part(scene: &Scene, cluster: &Cluster, role: &str) -> String {
     cluster.condition(READY, "True").await;
     cluster.settled().await;
     let whole = since(began);
+    let message = words.seen().iter().find_map(split).expect("the split is told");
+    assert!(message.contains(&lonely.name), "{message}");
+    assert!(message.contains("in a ring of its own, apart from 4 other server pods"), "{message}");
     let workflow = cluster.workflow(&format!("after-{role}")).await;
 
     let after = cluster.all_pods().await;
@@ -83,5 +79,11 @@ async fn part(scene: &Scene, cluster: &Cluster, role: &str) -> String {
     let selector = ["get", "events", "--field-selector", "reason=PodReplaced", "-o", "jsonpath={.items[*].message}"];
     let events = Bed::get().kubectl(&scene.namespace, &selector).unwrap();
     assert!(events.contains(&lonely.name), "{events}");
-    format!("told after {told}, replaced after {replaced}, whole after {whole}, workflow {workflow:.2} s; {message:?}")
+    format!("replaced after {replaced}, whole after {whole}, workflow {workflow:.2} s; {message:?}")
+}
+
+/// What is said of a ring that is apart.
+fn split(cluster: &TemporalCluster) -> Option<String> {
+    let told = get(&cluster.status.as_ref()?.conditions, MEMBERSHIP_HEALTHY)?;
+    (told.reason == "RingSplit").then(|| told.message.clone())
 }
