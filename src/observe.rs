@@ -19,7 +19,7 @@ use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};
 use crate::plan::rollout::{is_complete, is_late};
 use crate::plan::split::Apart;
-use crate::plan::{Membership, Observed, Rings, TemporalView};
+use crate::plan::{Membership, Observed, Rings, TemporalView, waits_for_pods};
 use crate::temporal::{ClusterRef, ClusterView, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
@@ -105,6 +105,7 @@ impl Observer {
             && live.deployments.iter().all(|d| is_complete(d))
             && live.jobs.iter().all(|j| is_over(j))
             && counts_agree(live, &temporal)
+            && !waits_for_pods(cluster, old.persistence.as_ref())
             && old.rollout.as_ref().is_none_or(|r| r.step.is_none() && r.target_version.is_none());
         let pods = if settled { Vec::new() } else { self.stores.pods(&cluster.namespace, &cluster.name) };
         let mut seen = Observed {

@@ -27,6 +27,7 @@ pub mod worker;
 
 pub use delivery::Delivery;
 pub use status::{Obstacle, obstructed, refused};
+pub use visibility::waits_for_pods;
 
 pub use observed::{Child, Membership, Observed, Rings, TemporalView};
 
@@ -105,7 +106,8 @@ pub fn cluster(
     let mut rollout = rollout::plan(valid, &config, &secrets, schema.is_ready() && !held, seen, old, now)?;
     rollout.record.before_upgrade.clone_from(&gate.record);
 
-    let at_rest = schema.is_ready() && rollout.is_proven();
+    // a history pod that ends works on what it has until its shards have left it
+    let at_rest = schema.is_ready() && rollout.is_proven() && !seen.server_pods().any(rollout::is_ending);
     schema.stores.visibility_move = visibility::moving(valid, old.persistence.as_ref(), at_rest, now);
 
     let mut objects = build::foundation(valid)?;

@@ -11,7 +11,7 @@ use crate::plan::verdict::Verdict;
 use crate::plan::{Observed, TemporalView};
 use crate::validate::{ValidCluster, ValidStore};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 /// Judges the visibility stores. One that has been set up is judged by its answers alone: while its schema is updated
 /// workflows are listed.
@@ -62,7 +62,7 @@ pub(super) fn failure(cluster: &ValidCluster, rollout: &Rollout, seen: &Observed
 }
 
 /// How far the move is. It begins when a second store is named and ends when no pod knows two any more; `at_rest`: every
-/// pod is proven to have the config of this manifest.
+/// pod is proven to have the config of this manifest, and none of before is left.
 pub(super) fn moving(
     cluster: &ValidCluster,
     recorded: Option<&PersistenceStatus>,
@@ -84,9 +84,17 @@ pub(super) fn moving(
         VisibilityMove { into, since: None }
     });
     if at_rest && moving.since.is_none() {
-        moving.since = Some(Time(whole_seconds(now)));
+        // the whole second that follows, so that nothing of before is taken for written
+        moving.since = Some(Time(whole_seconds(now + SignedDuration::from_secs(1))));
     }
     Some(moving)
+}
+
+/// Whether the next step of a move hangs on pods of before.
+#[must_use]
+pub fn waits_for_pods(cluster: &ValidCluster, recorded: Option<&PersistenceStatus>) -> bool {
+    let moving = recorded.and_then(|r| r.visibility_move.as_ref());
+    moving.is_some_and(|m| m.since.is_none() || cluster.two_visibility_stores().is_none())
 }
 
 /// What is done, and what is left to be done by whom.

@@ -63,9 +63,14 @@ async fn equal(scene: &Scene, from: &str) -> u64 {
     .await
 }
 
-/// What the status says of the move, when nothing is left to do.
+/// What the status says of the move, when nothing is left to do and no pod of before is left.
 async fn moving(cluster: &Cluster) -> Option<VisibilityMove> {
-    cluster.settled().await.persistence.unwrap().visibility_move
+    until("every server writes both", PATIENCE, async || {
+        let moving = cluster.settled().await.persistence.unwrap().visibility_move;
+        let waits = moving.as_ref().is_some_and(|m| m.since.is_none());
+        if waits { Err(format!("{moving:?}")) } else { Ok(moving) }
+    })
+    .await
 }
 
 /// Workflows that Temporal counts.

@@ -65,7 +65,7 @@ fn when_all_pods_write_both_the_time_is_kept_and_what_is_left_is_said() {
     let mut world = World::writing_both();
     assert_eq!(world.moving_into(), Some(("db:5432/c", true)));
     let said = world.said_of_the_list().to_owned();
-    assert!(said.contains("db:5432/c is written too since 1970-01-01T00:16:40Z"), "{said}");
+    assert!(said.contains("db:5432/c is written too since 1970-01-01T00:16:41Z"), "{said}");
     assert!(said.contains("the two blocks can change places"), "{said}");
     world.now += 1000;
     let plan = world.step();
@@ -105,6 +105,47 @@ fn both_are_written_until_no_pod_knows_two(#[case] swapped: bool) {
     let plan = world.step();
     assert!(!dynamic(&plan).contains(WRITES_BOTH));
     assert_eq!(world.said_of_the_list(), "Workflows can be listed.");
+}
+
+/// It works on what it has until its shards have left it.
+#[test]
+fn a_pod_of_before_that_still_ends_holds_the_move_up() {
+    let pod = |role: Role, ip: &str, ends: Option<&str>| {
+        let metadata = json!({"name": ip, "labels": {(labels::COMPONENT): role.name()}, "deletionTimestamp": ends});
+        Arc::new(serde_json::from_value(json!({"metadata": metadata, "status": {"podIP": ip}})).unwrap())
+    };
+    let ends = |world: &mut World| {
+        world.seen.pods = world.roles().into_iter().map(|role| pod(role, "10.0.0.0", None)).collect();
+        world.seen.pods.push(pod(Role::History, "10.0.0.9", Some("1970-01-01T00:16:40Z")));
+    };
+    let waits = |world: &World| waits_for_pods(&world.valid(), world.status.persistence.as_ref());
+    let mut world = World::serving();
+    world.lists("b", Some("c"));
+    world.finish_job(StoreKind::Visibility, 1, "Complete");
+    world.finish_job(StoreKind::SecondaryVisibility, 1, "Complete");
+    ends(&mut world);
+    world.roll();
+    assert_eq!(world.moving_into(), Some(("db:5432/c", false)), "it knows one store");
+    assert_eq!(world.status.phase, Some(Phase::Ready), "{:?}", world.status.message);
+    assert!(waits(&world));
+    world.seen.pods.clear();
+    world.step();
+    assert_eq!(world.moving_into(), Some(("db:5432/c", true)));
+    assert!(!waits(&world), "idle is idle");
+
+    world.lists("c", Some("b"));
+    world.roll();
+    world.lists("c", None);
+    world.step();
+    ends(&mut world);
+    world.roll();
+    let plan = world.step();
+    assert!(dynamic(&plan).contains(WRITES_BOTH), "it knows both, and would write the older one alone");
+    assert!(waits(&world));
+    world.seen.pods.clear();
+    world.step();
+    assert_eq!(world.moving_into(), None);
+    assert!(!dynamic(&world.step()).contains(WRITES_BOTH));
 }
 
 #[test]
