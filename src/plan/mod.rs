@@ -107,7 +107,7 @@ pub fn cluster(
     rollout.record.before_upgrade.clone_from(&gate.record);
 
     // a history pod that ends works on what it has until its shards have left it
-    let at_rest = schema.is_ready() && rollout.is_proven() && !seen.server_pods().any(rollout::is_ending);
+    let at_rest = schema.is_ready() && rollout.is_proven() && !rollout.draining;
     schema.stores.visibility_move = visibility::moving(valid, old.persistence.as_ref(), at_rest, now);
 
     let mut objects = build::foundation(valid)?;
