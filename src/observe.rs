@@ -19,7 +19,7 @@ use crate::api::services::Role;
 use crate::api::{TemporalClusterStatus, annotations, labels};
 use crate::plan::rollout::{is_complete, is_late};
 use crate::plan::split::Apart;
-use crate::plan::{Membership, Observed, Rings, TemporalView, waits_for_pods};
+use crate::plan::{Membership, Observed, Rings, TemporalView, members, waits_for_pods};
 use crate::temporal::{ClusterRef, ClusterView, Target, Temporal, TemporalError};
 use crate::validate::ValidCluster;
 use crate::watches::{Live, Stores};
@@ -320,8 +320,7 @@ fn counts_agree(live: &Live, view: &TemporalView) -> bool {
     live.role_deployments().into_iter().all(|deployment| {
         let role = deployment.labels().get(labels::COMPONENT).and_then(|name| Role::parse(name));
         let pods = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-        let members = |role: Role| rings.get(role.name()).map_or(0, BTreeSet::len);
-        role.is_none_or(|role| usize::try_from(pods) == Ok(members(role)))
+        role.is_none_or(|role| members(rings, role) == pods)
     })
 }
 

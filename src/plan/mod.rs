@@ -29,7 +29,7 @@ pub use delivery::Delivery;
 pub use status::{Obstacle, obstructed, refused};
 pub use visibility::waits_for_pods;
 
-pub use observed::{Child, Membership, Observed, Rings, TemporalView};
+pub use observed::{Child, Membership, Observed, Rings, TemporalView, members};
 
 use crate::api::TemporalClusterStatus;
 use crate::api::conditions::{self, Truth};

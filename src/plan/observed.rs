@@ -93,6 +93,12 @@ impl TemporalView {
 /// Members (`ip:grpcPort`) of each role's ring, by the name of the role.
 pub type Rings = BTreeMap<String, BTreeSet<String>>;
 
+/// Number of members in a role's ring.
+#[must_use]
+pub fn members(rings: &Rings, role: Role) -> i32 {
+    i32::try_from(rings.get(role.name()).map_or(0, BTreeSet::len)).unwrap_or(i32::MAX)
+}
+
 /// The rings and the shards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Membership {
@@ -120,7 +126,7 @@ impl Membership {
     /// Number of members in a role's ring.
     #[must_use]
     pub fn members(&self, role: Role) -> i32 {
-        i32::try_from(self.rings.get(role.name()).map_or(0, BTreeSet::len)).unwrap_or(i32::MAX)
+        members(&self.rings, role)
     }
 }
 

@@ -7,9 +7,8 @@ mod ring;
 mod role;
 
 pub use failure::is_late;
-pub(super) use ring::is_ending;
+pub(super) use ring::{address, is_ending, is_member, is_ready};
 pub use ring::{difference as ring_difference, left_behind};
-pub(in crate::plan) use ring::{is_member, is_ready};
 pub use role::{Progress, RoleState, has_stalled, is_complete};
 
 use crate::api::conditions::{self, MEMBERSHIP_HEALTHY, whole_seconds};

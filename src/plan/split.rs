@@ -7,7 +7,7 @@
 //! and so brings them together (`ringpop-go` `swim/join_sender.go`).
 
 use super::resident::News;
-use super::rollout::{is_ending, is_member, is_ready};
+use super::rollout::{address, is_member, is_ready};
 use super::{Observed, ROLL_ORDER};
 use crate::api::services::Role;
 use k8s_openapi::api::core::v1::Pod;
@@ -135,7 +135,7 @@ fn sides(seen: &Observed) -> Option<Sides<'_>> {
     let rings = seen.temporal.rings()?;
     let known = ROLL_ORDER.into_iter().filter(|role| rings.contains_key(role.name()));
     let ready = known.flat_map(|role| seen.pods_of(role.name()).map(move |pod| (role, pod)));
-    let ready = ready.filter(|(_, pod)| !is_ending(pod) && is_ready(pod));
+    let ready = ready.filter(|(_, pod)| is_ready(pod));
     let (inside, outside): (Vec<_>, Vec<_>) = ready.partition(|(role, pod)| is_member(rings, *role, pod));
     if inside.is_empty() || outside.is_empty() {
         return None;
@@ -151,7 +151,7 @@ impl Sides<'_> {
     }
 
     fn words(&self, role: Role, pod: &Pod) -> String {
-        let (name, ip) = (pod.name_any(), pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).unwrap_or_default());
+        let (name, ip) = (pod.name_any(), address(pod).unwrap_or_default());
         let others = self.small.len() - 1;
         let with = if others > 0 { format!(" with {others} others") } else { String::new() };
         format!(

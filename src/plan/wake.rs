@@ -23,8 +23,8 @@ const CORRECTED: Duration = Duration::from_secs(5);
 const PODS_COME: Duration = Duration::from_secs(15);
 
 /// Settled, or stalled: look at Temporal every 10 s. At work: every 2 s, where a rollout hangs on Temporal's word every
-/// second; the longer Temporal is silent, its rings are apart, or pods are waited for, the less often. Between tries of a Job: when the next is
-/// due. Before the first pod of a rollout: when it is to be made.
+/// second; the longer Temporal is silent, its rings are apart, or pods are waited for, the less often. Between tries of a
+/// Job: when the next is due. Before the first pod of a rollout: when it is to be made.
 pub(super) fn after(
     health: &Health,
     schema: &SchemaPlan,

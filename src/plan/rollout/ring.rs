@@ -86,7 +86,8 @@ fn are_all_seen(role: Role, pods: i32, seen: &Observed) -> bool {
     seen.pods.is_empty() || i32::try_from(living).is_ok_and(|living| living >= pods)
 }
 
-fn address(pod: &Pod) -> Option<&str> {
+/// The address of a pod that has one.
+pub(in crate::plan) fn address(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.pod_ip.as_deref()
 }
 
